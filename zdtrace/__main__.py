@@ -1,0 +1,5 @@
+"""`python -m zdtrace`."""
+
+from zdtrace.cli import main
+
+main()

@@ -1,0 +1,46 @@
+"""SQL that every importer may use: reading instants, masking secrets. Loaded into the import's own DuckDB."""
+
+from __future__ import annotations
+
+MACROS = (
+    # Instants. Decimal arithmetic, because a DOUBLE has not enough digits for nanoseconds since 1970.
+    "create macro epoch_s_ns(x) as (try_cast(x as decimal(28, 9)) * 1000000000)::bigint",
+    "create macro epoch_ms_ns(x) as (try_cast(x as decimal(28, 6)) * 1000000)::bigint",
+    "create macro epoch_us_ns(x) as (try_cast(x as decimal(28, 3)) * 1000)::bigint",
+    # A cast to TIMESTAMP_NS ignores a UTC offset without a word, so only `…Z` may go that way.
+    """create macro iso_ns(x) as case
+        when ends_with(x, 'Z') then epoch_ns(try_cast(x as timestamp_ns))
+        else epoch_us(date_trunc('second', try_cast(x as timestamptz))) * 1000
+            + rpad(regexp_extract(x, '[.,](\\d{1,9})', 1), 9, '0')::bigint
+    end""",
+    "create macro clf_ns(x) as epoch_us(try_strptime(x, '%d/%b/%Y:%H:%M:%S %z')::timestamptz) * 1000",
+    # Spans. Not-a-number, infinities and what does not fit become null.
+    "create macro s_ns(x) as try_cast(round(try_cast(x as double) * 1e9) as bigint)",
+    "create macro ms_ns(x) as try_cast(round(try_cast(x as double) * 1e6) as bigint)",
+    "create macro us_ns(x) as try_cast(round(try_cast(x as double) * 1e3) as bigint)",
+    # Values of query strings, credentials in URLs, headers that authenticate.
+    """create macro masked(x) as case
+        when x is null or not regexp_matches(x, '[?&=@]|(?i:authorization|cookie|bearer|basic|token|password|secret)')
+            then x
+        else regexp_replace(regexp_replace(regexp_replace(regexp_replace(x,
+            '([?&;][^=&?\\s"''<>]{1,200}=)[^&\\s"''<>]*', '\\1***', 'g'),
+            '(://)[^/@\\s"''<>]+@', '\\1***@', 'g'),
+            '(?i)\\b(authorization|proxy-authorization|cookie|set-cookie|x-api-key|x-auth-token)("?\\s*[:=]\\s*)[^\\r\\n"]*',
+            '\\1\\2***', 'g'),
+            '(?i)\\b(bearer|basic)\\s+[A-Za-z0-9._~+/=-]{6,}', '\\1 ***', 'g')
+    end""",
+    "create macro dash_null(x) as nullif(nullif(x, '-'), '')",
+    # `GET /path?query HTTP/1.1`
+    "create macro request_method(x) as nullif(regexp_extract(x, '^([A-Z]{1,20}) ', 1), '')",
+    "create macro request_path(x) as nullif(split_part(x, ' ', 2), '')",
+)
+
+
+def literal(value: str) -> str:
+    """Return a string as an SQL literal."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def identifier(name: str) -> str:
+    """Return a name as a quoted SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
