@@ -5,14 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 
 from zdtrace.errors import UnknownFormat, UsageError
-from zdtrace.importers import fortio, text
+from zdtrace.importers import audit, fortio, k6, kubectl, text, watch
 from zdtrace.importers.base import Head, Importer
 
 IMPORTERS: tuple[Importer, ...] = (
+    watch.Watch(),
+    kubectl.KubectlWatch(),
+    audit.AuditLog(),
+    kubectl.KubectlJson(),
+    kubectl.KubectlText(),
     fortio.FortioJson(),
     fortio.FortioInflux(),
     fortio.FortioStderr(),
     fortio.FortioResult(),
+    k6.K6Json(),
+    k6.K6Csv(),
+    k6.K6Summary(),
 )
 
 

@@ -1,0 +1,327 @@
+"""Taking secrets out of Kubernetes objects before anything is written.
+
+Rules go by field name and not by kind, so that pod templates of every workload (also of custom resources) and
+the items of lists are covered alike. Names stay, values go: what failed, and where, can still be told.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
+
+from zdtrace.errors import UsageError
+
+MASK = "***"
+MAX_DEPTH = 200
+RULES = (
+    "env values", "Secret and ConfigMap data", "annotations that hold objects, snippets or credentials",
+    "header values", "arguments and fields named like secrets", "user names and query values in URLs",
+)
+
+_EVIDENCE_KEYS = frozenset({
+    "log-format", "log-format-upstream", "log-format-escaping-style", "log-format-escape-json",
+    "worker-shutdown-timeout", "proxy-next-upstream",
+})
+"""Settings of ingress controllers in a ConfigMap that tell how to read their logs, and what they lose."""
+
+_SECRET_WORDS = "passw|passphrase|pwd|token|secret|key|credential|auth"  # noqa: S105 - words to look for
+_SECRET_NAME = re.compile(_SECRET_WORDS, re.IGNORECASE)
+_SECRET_FIELDS = frozenset({
+    "password", "passwd", "passphrase", "token", "bearertoken", "accesstoken", "refreshtoken", "authtoken",
+    "apikey", "apitoken", "accesskey", "secretkey", "secretaccesskey", "privatekey", "clientsecret",
+    "credential", "credentials", "authorization",
+})
+_VALUE = r"""(?:"[^"]*"?|'[^']*'?|[^\s"'&;,]+)"""
+_TEXT_RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(pattern, re.IGNORECASE), replacement)
+    for pattern, replacement in (
+        (r"""([?&;][^=&?\s"'<>]{1,200}=)[^&\s"'<>]*""", r"\1***"),
+        (r"""(://)[^/@\s"'<>]+@""", r"\1***@"),
+        (
+            r"""\b((?:proxy-)?authorization|(?:set-)?cookie|x-api-key|x-auth-token)("?\s*[:=]\s*)[^\r\n"]*""",
+            r"\1\2***",
+        ),
+        (r"""\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{6,}""", r"\1 ***"),
+        (rf"""(--?[\w.-]{{0,80}}(?:{_SECRET_WORDS})[\w.-]{{0,80}}(?:\s+|=))(?!-){_VALUE}""", r"\1***"),
+        (rf"""\b([\w.-]{{0,80}}(?:{_SECRET_WORDS})[\w.-]{{0,80}}["']?\s*=\s*){_VALUE}""", r"\1***"),
+        (
+            rf"""([\w.-]{{0,80}}(?:passw|passphrase|pwd|token|secret|credential|(?:api|access)[-_]?key)[\w.-]{{0,80}}"""
+            rf"""\\?["']?\s*:\s*){_VALUE}""",
+            r"\1***",
+        ),
+        (r"""((?:^|\s)(?:-u|--user)[=\s]+[^\s:]+:)\S+""", r"\1***"),
+    )
+)
+_SUSPECT = re.compile(rf"""[?=@{{\[]|bearer|basic|cookie|-u|{_SECRET_WORDS}""", re.IGNORECASE)
+_FLAG = re.compile(rf"--?[\w.-]*(?:{_SECRET_WORDS})[\w.-]*", re.IGNORECASE)
+_FLAG_WITH_VALUE = re.compile(rf"(--?[\w.-]*(?:{_SECRET_WORDS})[\w.-]*=).*", re.IGNORECASE | re.DOTALL)
+_HOLDS_OBJECT_NAME = re.compile(r"last-applied|/(?:applied|original)(?:$|-)")
+_HOLDS_OBJECT = re.compile(r"""apiVersion\\*["']?\s*[:=]|^\s*H4sI""")
+"""An object as JSON or YAML, or something gzipped in base64 (Rancher's `…/applied`)."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What is kept and dropped beside the rules.
+
+    `keep` holds `env:NAME`, `configmap:NAME/KEY` and `annotation:NAME`; `drop` a field's name (anywhere in
+    the object) or a path from its root (`spec.template.metadata`, through lists). Other words: UsageError.
+    """
+
+    keep: frozenset[str] = frozenset()
+    drop: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        """Refuse words that mean nothing: a typing error must not keep or drop something else."""
+        for word in sorted(self.keep):
+            if not re.fullmatch(r"env:.+|configmap:[^/]+/.+|annotation:.+", word):
+                raise UsageError(
+                    f"`--keep {word}` is not understood",
+                    hint="use env:NAME, configmap:NAME/KEY or annotation:NAME",
+                )
+        for word in sorted(self.drop):
+            if not re.fullmatch(r"(\$?\.)?[^\s.\[\]]+(\.[^\s.\[\]]+)*", word):
+                raise UsageError(
+                    f"`--drop {word}` is not understood",
+                    hint="use a field's name (annotations, labels) or a path such as spec.template.metadata",
+                )
+
+    def keeps(self, what: str, name: object) -> bool:
+        """Tell whether a value was asked for by name."""
+        return bool(self.keep) and f"{what}:{name}" in self.keep
+
+    @cached_property
+    def dropped_paths(self) -> tuple[tuple[str, ...], ...]:
+        """Paths to drop, one part a field."""
+        paths = sorted(self.drop - self.dropped_names)
+        return tuple(tuple(path.lstrip("$.").split(".")) for path in paths)
+
+    @cached_property
+    def dropped_names(self) -> frozenset[str]:
+        """Fields to drop wherever they stand."""
+        return frozenset(word for word in self.drop if "." not in word)
+
+    def as_json(self) -> dict[str, list[str]]:
+        """Return the policy in force, for the manifest."""
+        return {"masked": list(RULES), "kept": sorted(self.keep), "dropped": sorted(self.drop)}
+
+
+DEFAULT = Policy()
+
+
+class TooDeep(ValueError):
+    """An object is nested deeper than any that an API server accepts."""
+
+
+def redact(found: Mapping[str, Any], policy: Policy = DEFAULT) -> dict[str, Any]:
+    """Return a copy of a Kubernetes object (or a list of them) without secrets.
+
+    Raises TooDeep.
+    """
+    clean = _Walk(policy).object(found, 0)
+    for path in policy.dropped_paths:
+        _drop(clean, path)
+    return clean
+
+
+def redact_text(text: str) -> str:
+    """Return a text without credentials: in URLs, headers, arguments, and in JSON that it may be."""
+    return _Walk(DEFAULT).text(text, 0)
+
+
+class _Walk:
+    """One way through an object. Every method returns a clean copy of what it is given."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self.fields: dict[str, Callable[[Any, int], Any]] = {
+            "env": self.environment,
+            "httpHeaders": self.named_values,
+            "headers": self.named_values,
+            "set": self.named_values,
+            "add": self.named_values,
+            "command": self.arguments,
+            "args": self.arguments,
+            "annotations": self.annotations,
+            "fieldsV1": self.managed_fields,
+        }
+
+    def any(self, value: Any, depth: int) -> Any:
+        if isinstance(value, str):
+            return self.text(value, depth)
+        if isinstance(value, Mapping):
+            return self.object(value, depth)
+        if isinstance(value, list):
+            return self.each(value, depth)
+        return value
+
+    def each(self, values: Iterable[Any], depth: int) -> list[Any]:
+        _check(depth)
+        return [self.any(value, depth + 1) for value in values]
+
+    def object(self, found: Mapping[str, Any], depth: int) -> dict[str, Any]:
+        _check(depth)
+        holds_data = found.get("kind") in ("Secret", "ConfigMap")
+        has_secret_name = "value" in found and _is_secret_name(found.get("name"))
+        clean: dict[str, Any] = {}
+        for key, value in found.items():
+            if key in self.policy.dropped_names:
+                continue
+            special = self.fields.get(key)
+            if special is not None:
+                clean[key] = special(value, depth + 1)
+            elif holds_data and key in ("data", "stringData", "binaryData"):
+                clean[key] = self.data(value, found)
+            elif (has_secret_name and key == "value") or _is_secret_field(key):
+                is_reference = isinstance(value, Mapping)
+                clean[key] = self.object(value, depth + 1) if is_reference else masked_leaves(value)
+            elif key == "items" and found.get("kind") in ("SecretList", "ConfigMapList"):
+                clean[key] = self.items(value, str(found["kind"]).removesuffix("List"), depth + 1)
+            else:
+                clean[key] = self.any(value, depth + 1)
+        return clean
+
+    def items(self, values: Any, kind: str, depth: int) -> Any:
+        """Typed lists, as the API serves them, do not repeat the kind in each item."""
+        if not isinstance(values, list):
+            return masked_leaves(values)
+        plain = [value if not isinstance(value, Mapping) else {**value, "kind": kind} for value in values]
+        return self.each(plain, depth)
+
+    def data(self, values: Any, owner: Mapping[str, Any]) -> Any:
+        """Values of a Secret or ConfigMap."""
+        if not isinstance(values, Mapping):
+            return masked_leaves(values)
+        metadata = owner.get("metadata")
+        name = metadata.get("name") if isinstance(metadata, Mapping) else None
+        is_config = owner.get("kind") == "ConfigMap"
+        return {
+            key: value
+            if is_config and (key in _EVIDENCE_KEYS or self.policy.keeps("configmap", f"{name}/{key}"))
+            else masked_leaves(value)
+            for key, value in values.items()
+        }
+
+    def environment(self, values: Any, depth: int) -> Any:
+        """`env` of a container: names and `valueFrom` stay."""
+        return self._values(values, depth, keep=True)
+
+    def named_values(self, values: Any, depth: int) -> Any:
+        """Headers that a probe sends or a route sets; elsewhere these names mean something else."""
+        return self._values(values, depth) if isinstance(values, list) else self.any(values, depth)
+
+    def _values(self, values: Any, depth: int, *, keep: bool = False) -> Any:
+        _check(depth)
+        if not isinstance(values, list):
+            return masked_leaves(values)
+        clean: list[Any] = []
+        for each in values:
+            if not isinstance(each, Mapping):
+                clean.append(masked_leaves(each))
+                continue
+            named = {key: self.any(value, depth + 1) for key, value in each.items() if key != "value"}
+            if "value" in each:
+                is_kept = keep and self.policy.keeps("env", each.get("name"))
+                named["value"] = each["value"] if is_kept else masked_leaves(each["value"])
+            clean.append(named)
+        return clean
+
+    def arguments(self, values: Any, depth: int) -> Any:
+        """A command line, one word an item."""
+        _check(depth)
+        if not isinstance(values, list):
+            return self.any(values, depth)
+        clean: list[Any] = []
+        wants_value = False
+        for word in values:
+            if not isinstance(word, str):
+                clean.append(self.any(word, depth + 1))
+                wants_value = False
+                continue
+            is_user = bool(clean) and clean[-1] in ("-u", "--user") and ":" in word
+            if (wants_value and not word.startswith("--")) or is_user:
+                clean.append(MASK)
+                wants_value = False
+                continue
+            wants_value = bool(_FLAG.fullmatch(word))
+            clean.append(_FLAG_WITH_VALUE.sub(rf"\1{MASK}", word) if word.startswith("-") else word)
+            clean[-1] = self.text(clean[-1], depth)
+        return clean
+
+    def annotations(self, values: Any, depth: int) -> Any:
+        """Annotations: those that hold whole objects go, the others lose their credentials."""
+        if not isinstance(values, Mapping):
+            return self.any(values, depth)
+        clean: dict[str, Any] = {}
+        for key, value in values.items():
+            if self.policy.keeps("annotation", key):
+                clean[key] = value
+            elif _HOLDS_OBJECT_NAME.search(key) or (isinstance(value, str) and _HOLDS_OBJECT.search(value)):
+                continue
+            elif _is_secret_name(key) or key.endswith(("snippet", "snippets")):
+                clean[key] = masked_leaves(value)
+            else:
+                clean[key] = self.any(value, depth + 1)
+        return clean
+
+    def managed_fields(self, value: Any, depth: int) -> Any:
+        """Who owns which field: names only, but for members of sets, `v:"…"`."""
+        _check(depth)
+        if not isinstance(value, Mapping):
+            return masked_leaves(value)
+        return {
+            f'v:"{MASK}"' if key.startswith("v:") else key: self.managed_fields(each, depth + 1)
+            for key, each in value.items()
+        }
+
+    def text(self, text: str, depth: int) -> str:
+        if not _SUSPECT.search(text):
+            return text
+        stripped = text.strip()
+        if stripped[:1] in ("{", "[") and stripped[-1:] in ("}", "]"):
+            try:
+                found = json.loads(stripped)
+            except (ValueError, RecursionError):
+                found = None
+            if found is not None:
+                clean = self.any(found, depth + 1)
+                if clean == found:
+                    return text
+                return json.dumps(clean, ensure_ascii=False, separators=(",", ":"))
+        for pattern, replacement in _TEXT_RULES:
+            text = pattern.sub(replacement, text)
+        return text
+
+
+def masked_leaves(value: Any) -> Any:
+    """Return `***` for anything that holds a value; null and emptiness stay visible."""
+    return value if value is None or value == "" else MASK
+
+
+def _check(depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise TooDeep(f"nested deeper than {MAX_DEPTH} levels")
+
+
+@lru_cache(4096)
+def _is_secret_field(key: str) -> bool:
+    return key.replace("_", "").replace("-", "").lower() in _SECRET_FIELDS
+
+
+def _is_secret_name(name: object) -> bool:
+    return isinstance(name, str) and bool(_SECRET_NAME.search(name))
+
+
+def _drop(found: Any, path: tuple[str, ...]) -> None:
+    if isinstance(found, list):
+        for each in found:
+            _drop(each, path)
+    elif isinstance(found, dict):
+        if len(path) == 1:
+            found.pop(path[0], None)
+        else:
+            _drop(found.get(path[0]), path[1:])
