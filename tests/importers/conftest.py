@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from importing import SAMPLES, Imported, Take, import_into
+
 from zdtrace.importers.base import Options
 
 

@@ -90,9 +90,13 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class JsonLines:
-    """Each line is a JSON object; `r` has these fields. Fields that are objects themselves have type JSON."""
+    """Each line is a JSON object; `r` has these fields. Fields that are objects themselves have type JSON.
+
+    `wanted` is an SQL condition over `text`: other lines are not worth parsing, their `r` is null.
+    """
 
     fields: Mapping[str, str]
+    wanted: str = "true"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +134,13 @@ class Records:
 
 
 @dataclass(frozen=True, slots=True)
+class Parquet:
+    """A Parquet file; `r` has these columns, cast to text."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Rows:
     """Rows of one table: SQL for its columns over `r`, `text`, `line` and `stamped_at_ns`; the others are null.
 
@@ -148,9 +159,12 @@ class Reading:
     `skip` is an SQL condition for raw rows that by definition hold nothing for us; it is asked first, also for lines
     that cannot be parsed (`r` is null then). `reject` is an SQL text that is null for good rows. Missing or impossible times are rejected without being asked. `written` says which instants
     the tool wrote; `shows_failures` is false when it leaves failed requests out; `notes` reach the user.
+    `beside` is SQL that looks at several rows of `raw` (line, text, r) and returns `line` and what else its row
+    needs: columns may use `beside.…`, null for lines that it leaves out. `counted` are parameters that are
+    aggregates over `raw`, left out when null or 0.
     """
 
-    raw: JsonLines | Pattern | Delimited | Records
+    raw: JsonLines | Pattern | Delimited | Records | Parquet
     rows: tuple[Rows, ...]
     written: str
     resolution_ns: int = 1
@@ -160,6 +174,8 @@ class Reading:
     withhold_rejects: bool = False
     notes: tuple[str, ...] = ()
     parameters: Mapping[str, str] = field(default_factory=dict)
+    beside: str = ""
+    counted: Mapping[str, str] = field(default_factory=dict)
 
 
 class Importer(Protocol):

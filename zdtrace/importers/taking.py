@@ -16,7 +16,18 @@ from typing import TYPE_CHECKING, Any
 
 from zdtrace.errors import UnusableFile
 from zdtrace.importers import text
-from zdtrace.importers.base import Delimited, Head, Importer, JsonLines, Options, Pattern, Reading, Records, Rows
+from zdtrace.importers.base import (
+    Delimited,
+    Head,
+    Importer,
+    JsonLines,
+    Options,
+    Parquet,
+    Pattern,
+    Reading,
+    Records,
+    Rows,
+)
 from zdtrace.importers.sql import MACROS, identifier, literal
 from zdtrace.importers.text import Reject
 from zdtrace.recording import manifest
@@ -87,7 +98,7 @@ def _take(
         last_at_ns=last,
         imported_at=manifest.now(),
         notes=reading.notes,
-        parameters=dict(reading.parameters),
+        parameters={**reading.parameters, **job.counted()},
     )
     if source.rows_kept == 0 and source.rejects:
         reason, count = account.reasons.most_common(1)[0]
@@ -127,9 +138,12 @@ class _Job:
     def run(self) -> text.Survey:
         """Write the Parquet drafts and the account."""
         path = self.head.path
-        if isinstance(self.reading.raw, Records):
+        if isinstance(self.reading.raw, Records | Parquet):
             survey = text.survey(path, self.scratch)
-            self._run_records(self.reading.raw, survey)
+            if isinstance(self.reading.raw, Records):
+                self._run_records(self.reading.raw, survey)
+            else:
+                self._run_parquet(self.reading.raw, survey)
             return survey
         if text.is_compressed(path) or isinstance(self.reading.raw, Delimited):
             survey = text.survey(path, self.scratch)
@@ -147,6 +161,9 @@ class _Job:
         if kept is not None and not survey.is_dirty and kept == survey.lines - header:
             self.account = _Account(survey.lines, int(header), kept, Counter())
             self._write_rejects(None, damage)
+        elif kept is not None and not survey.is_dirty and self._count_raw()[1] == survey.lines - header:
+            # Lines are missing because they were skipped or rejected, not because they were blank.
+            self._write_rejects(survey.lines + len(damage), damage, skipped=int(header))
         else:
             self._run_clean(survey, damage, header)
         return survey
@@ -182,7 +199,23 @@ class _Job:
         self._write_tables()
         self._write_rejects(count + len(rejects), rejects)
 
+    def _run_parquet(self, raw: Parquet, survey: text.Survey) -> None:
+        fields = ", ".join(f"{identifier(name)} := {identifier(name)}::varchar" for name in raw.names)
+        self._db.execute(f"""
+            create or replace view raw as
+            select file_row_number + 1 as line, null::varchar as text, null::bigint as stamped_at_ns,
+                struct_pack({fields}) as r
+            from read_parquet({literal(str(survey.content))}, file_row_number = true)
+        """)
+        self._write_tables()
+        self._write_rejects(self._count_raw()[1], [])
+
     # From lines to `raw` (line, text, stamped_at_ns, r)
+
+    def _count_raw(self) -> tuple[int, int]:
+        """Return how many raw rows there are to skip, and in all."""
+        found = self._db.execute(f"select count(*) filter ({self.reading.skip}), count(*) from raw").fetchone()
+        return found or (0, 0)
 
     def _define_raw(self, lines: str) -> None:
         raw = self.reading.raw
@@ -199,6 +232,8 @@ class _Job:
         if isinstance(raw, JsonLines):
             structure = literal(json.dumps(dict(raw.fields)))
             parsed = f"try(from_json(text, {structure}))"
+            if raw.wanted != "true":
+                parsed = f"case when {raw.wanted} then {parsed} end"
         elif isinstance(raw, Pattern):
             names = ", ".join(literal(name) for name in group_names(raw.pattern))
             found = f"regexp_extract(text, {literal(raw.pattern)}, [{names}])"
@@ -243,8 +278,7 @@ class _Job:
                     rejects.append(each)
                     continue
                 count += 1
-                json.dump({"line": each[0], "r": each[1]}, file, ensure_ascii=True, allow_nan=False, default=str)
-                file.write("\n")
+                file.write(json.dumps({"line": each[0], "r": each[1]}, allow_nan=False, default=str) + "\n")
         struct = ", ".join(f"{identifier(name)} {type_}" for name, type_ in fields.items())
         columns = f"{{'line': 'BIGINT', 'r': {literal(f'STRUCT({struct})')}}}"
         view = f"""
@@ -258,23 +292,29 @@ class _Job:
 
     # From `raw` to tables and rejects
 
-    def _judged(self) -> str:
+    def _judged(self, raw: str = "raw") -> str:
         """Return SQL for `raw` with the reason why a row is not kept: null when it is, '' when it is skipped."""
         reading = self.reading
         checks = " ".join(f"when {rows.when} then {_check(rows)}" for rows in reading.rows)
+        beside, source = "", raw
+        if reading.beside:
+            beside, source = "beside, ", f"{raw} left join beside on beside.line = raw.line"
         return f"""
-            select line, text, stamped_at_ns, r, case
+            select raw.line, text, stamped_at_ns, r, {beside}case
                 when {reading.skip} then ''
                 when r is null then {literal(_unreadable(reading))}
                 when ({reading.reject}) is not null then ({reading.reject})
                 {checks}
                 else 'no known record'
-            end as reason from raw
+            end as reason from {source}
         """
 
     def _write_tables(self) -> int:
         """Write each table's Parquet draft; return how many raw rows were kept."""
-        judged = self._judged()
+        if self.reading.beside:
+            self._db.execute(f"create or replace temp table beside as {self.reading.beside}")
+        # Only what could be parsed can be kept; said this way, k6's other points never reach the join.
+        judged = self._judged("(from raw where r is not null) as raw")
         for rows in self.reading.rows:
             table = BY_NAME[rows.table]
             draft = self.scratch.parent / f"{self.source_id}-{table.name}.parquet"
@@ -298,10 +338,11 @@ class _Job:
         kept = sum(self.rows_by_table.values())
         parts = ["select null::bigint as line, null as reason, null as text where false"]
         if lines is not None:
-            text_column = "null" if self.reading.withhold_rejects else "text"
-            parts.append(f"select line, reason, {text_column} from ({self._judged()}) where reason <> ''")
-            found = self._db.execute(f"select count(*) from ({self._judged()}) where reason = ''").fetchone()
-            skipped += found[0] if found else 0
+            by_definition, total = self._count_raw()
+            skipped += by_definition
+            if total > by_definition + kept:
+                text_column = "null" if self.reading.withhold_rejects else "text"
+                parts.append(f"select line, reason, {text_column} from ({self._judged()}) where reason <> ''")
             self.account = _Account(lines, skipped, kept, Counter())
         if rejects:
             spill = self.scratch / "rejects.ndjson"
@@ -340,6 +381,15 @@ class _Job:
             )
         """).fetchone()
         return int(written[0]) if written else 0
+
+    def counted(self) -> dict[str, str]:
+        """Return the parameters that only the whole file tells."""
+        found = {}
+        for name, aggregate in self.reading.counted.items():
+            value = self._db.execute(f"select {aggregate} from raw").fetchone()
+            if value and value[0]:
+                found[name] = f"{value[0]:g}" if isinstance(value[0], float) else str(value[0])
+        return found
 
     def span(self) -> tuple[int | None, int | None]:
         """Return the first and the last instant of the rows kept; null when there is none."""
