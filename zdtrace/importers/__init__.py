@@ -5,7 +5,28 @@ from __future__ import annotations
 from pathlib import Path
 
 from zdtrace.errors import UnknownFormat, UsageError
-from zdtrace.importers import audit, fortio, k6, kubectl, text, watch
+from zdtrace.importers import (
+    audit,
+    caddy,
+    envoy,
+    fortio,
+    h2load,
+    haproxy,
+    k6,
+    kube_proxy,
+    kubectl,
+    locust,
+    nginx_access,
+    nginx_controllers,
+    nginx_error,
+    nginx_json,
+    oha,
+    refused,
+    text,
+    traefik,
+    vegeta,
+    watch,
+)
 from zdtrace.importers.base import Head, Importer
 
 IMPORTERS: tuple[Importer, ...] = (
@@ -21,6 +42,34 @@ IMPORTERS: tuple[Importer, ...] = (
     k6.K6Json(),
     k6.K6Csv(),
     k6.K6Summary(),
+    vegeta.VegetaJson(),
+    vegeta.VegetaCsv(),
+    vegeta.VegetaReport(),
+    oha.HeyCsv(),
+    oha.OhaCsv(),
+    oha.OhaSqlite(),
+    oha.OhaResult(),
+    h2load.H2load(),
+    locust.LocustCsv(),
+    envoy.EnvoyJson(),
+    envoy.ENVOY_DEFAULT,
+    envoy.ENVOY_ISTIO,
+    envoy.EnvoyLog(),
+    envoy.ContourLog(),
+    caddy.CaddyJson(),
+    traefik.TraefikJson(),
+    traefik.TraefikClf(),
+    haproxy.HaproxyHttplog(),
+    kube_proxy.KubeProxy(),
+    nginx_controllers.NGINX_KIC,
+    nginx_controllers.INGRESS_NGINX,
+    nginx_error.NginxError(),
+    nginx_json.NginxJson(),
+    nginx_access.NGINX_UPSTREAMINFO,
+    nginx_access.NGINX_MAIN,
+    nginx_access.NGINX_COMBINED,
+    nginx_access.NginxLogFormat(),
+    *refused.SUMS,
 )
 
 
