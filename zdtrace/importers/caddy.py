@@ -1,7 +1,8 @@
 """Caddy's JSON log: its access log, and the errors of its reverse proxy.
 
-`ts` is the END, in s since 1970 as a float; a client that went away has status 0; a body that was cut short has a
-`size` below its own Content-Length. The address that failed is only in the error log (`http.log.error`).
+`ts` is the END, in s since 1970 as a float; a client that went away has status 0; a body that was cut short
+has a `size` below its own Content-Length. The address that failed is only in the error log
+(`http.log.error`).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ _FIELDS = {
 }
 _END = "coalesce(epoch_s_ns(r.ts), iso_ns(r.ts))"
 _CLIENT = "concat_ws(':', r.request ->> '$.remote_ip', r.request ->> '$.remote_port')"
+_ADDRESS = r"(\[[0-9a-fA-F:]+\]:\d+|[0-9.]+:\d+)"
 _LENGTH = """try_cast(r.resp_headers ->> '$."Content-Length"[0]' as bigint)"""
 _HEADER = """r.request ->> '$.headers."{}"[0]'"""
 _VEGETA_ID = vegeta_id(f"({_HEADER.format('X-Vegeta-Attack')})", f"({_HEADER.format('X-Vegeta-Seq')})")
@@ -50,7 +52,7 @@ _ERROR = {
     "proxy": "'caddy'",
     "event": "'upstream_error'",
     "level": "r.level",
-    "upstream_address": r"""nullif(regexp_extract(r.msg, '(?:dial tcp |->)(\[[0-9a-fA-F:]+\]:\d+|[0-9.]+:\d+)', 1), '')""",
+    "upstream_address": rf"nullif(regexp_extract(r.msg, '(?:dial tcp |->){_ADDRESS}', 1), '')",
     "host": "r.request ->> '$.host'",
     "path": "r.request ->> '$.uri'",
     "client_address": _CLIENT,

@@ -1,8 +1,8 @@
-"""Envoy's access log: its default text, Istio's text, and JSON with any key set (Istio, Contour, Envoy Gateway).
+"""Envoy's access log: its default text, Istio's text, and JSON with any keys (Istio, Contour, Envoy Gateway).
 
-START in ms and duration in ms; status 0 means that the client went away. The response flags say why (`UF` refused,
-`UC` connection closed, `UT` timeout, `UPE` and a 200: cut in mid body); only the last pod that was tried is named.
-Source: Envoy's access log documentation, Istio's pilot/pkg/model/telemetry_logging.go.
+START in ms and duration in ms; status 0 means that the client went away. The response flags say why (`UF`
+refused, `UC` connection closed, `UT` timeout, `UPE` and a 200: cut in mid body); only the last pod that was
+tried is named. Source: Envoy's access log documentation, Istio's pilot/pkg/model/telemetry_logging.go.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ _ISTIO = (
     rf'{_BEGIN}(?P<response_code_details>\S+) \S+ "[^"]*" {_NUMBERS}{_QUOTED} '
     r"(?P<upstream_cluster>\S+) \S+ \S+ (?P<downstream_remote_address>\S+) .*$"
 )
+_OWN_LOG = r"^(\[\d{4}-\d\d-\d\d |\d{4}-\d\d-\d\dT\S+\t(info|warning|error)\t)"
 _KEYS = {
     "start_time": ("start_time",),
     "duration": ("duration",),
@@ -118,7 +119,7 @@ class EnvoyText:
             rows=(Rows("proxy_requests", _columns({field: f"r.{field}" for field in self.fields})),),
             written="start and latency",
             resolution_ns=1_000_000,
-            skip=r"r is null and regexp_matches(text, '^(\[\d{4}-\d\d-\d\d |\d{4}-\d\d-\d\dT\S+\t(info|warning|error)\t)')",
+            skip=f"r is null and regexp_matches(text, '{_OWN_LOG}')",
         )
 
 
@@ -160,7 +161,7 @@ def _columns(has: dict[str, str]) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class EnvoyLog:
-    """Envoy's own log: when it took clusters and listeners into use. Changes of endpoints alone it does not tell."""
+    """Envoy's own log: when it took clusters and listeners into use; of endpoints it says nothing."""
 
     name: str = "envoy-log"
     title: str = "Envoy's own log"
@@ -176,7 +177,7 @@ class EnvoyLog:
         return head.matches(re.compile(self.pattern))
 
     def read(self, head: Head, options: Options) -> Reading:
-        """A line that tells of a change is an event. Raises UnusableFile when none does, or the zone is not known."""
+        """A line that tells of a change is an event. Raises UnusableFile for none, or without a zone."""
         if b"added/updated" not in head.data and b"add/update listener" not in head.data:
             raise UnusableFile(
                 head.path,
@@ -188,10 +189,11 @@ class EnvoyLog:
             instant = "stamped_at_ns"
         else:
             instant = local_ns(written, zone_of(head, options, what="Envoy's own log"))
-        event = (
-            "case when regexp_matches(r.message, '^(cds|eds): added/updated|^lds: add/update listener') then 'config_applied' "
-            "when contains(r.message, 'update rejected') or contains(r.message, 'rejected:') then 'config_failed' end"
-        )
+        event = """case
+            when regexp_matches(r.message, '^[ce]ds: added/updated|^lds: add/update listener')
+                then 'config_applied'
+            when regexp_matches(r.message, 'update rejected|rejected:') then 'config_failed'
+        end"""
         columns = {
             "logged_at_ns": instant,
             "resolution_ns": "1000000",
@@ -231,7 +233,8 @@ class ContourLog:
         raise UnusableFile(
             head.path,
             "Contour does not log when it passes changed endpoints on to Envoy",
-            hint="import Envoy's access log instead (`--envoy-http-access-log`); zdtrace records the endpoints themselves",
+            hint="import Envoy's access log instead (Contour's `--envoy-http-access-log`); "
+            "zdtrace records the endpoints themselves",
         )
 
 

@@ -1,8 +1,8 @@
 """HAProxy's `option httplog`.
 
-The line names the START in local ms, five timers in ms (-1: not reached), how the session ended in two letters
-(`SC` refused, `SH` cut before the headers, `sH` no answer in time, `SD` cut in mid body) and the server's NAME, not its
-address. A client that went away shows as 504 sH unless `option abortonclose` is set.
+The line names the START in local ms, five timers in ms (-1: not reached), how the session ended in two
+letters (`SC` refused, `SH` cut before the headers, `sH` no answer in time, `SD` cut in mid body) and the
+server's NAME, not its address. A client that went away shows as 504 sH unless `option abortonclose` is set.
 Source: HAProxy's configuration.txt, 8.2.3 and 8.5.
 """
 
@@ -26,6 +26,8 @@ _PATTERN = (
 _SNIFFED = re.compile(rf"\S+:\d+ \[{_DATE}\] \S+ \S+/\S+ -?\d+/-?\d+/-?\d+/-?\d+/\+?-?\d+ ")
 _RFC5424 = re.compile(r"^(?:<\d+>)?(?:1 )?\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(Z|[+-]\d\d:\d\d) ")
 
+# `<NOSRV>` and `<STATS>`: no server was chosen.
+_NO_SERVER = "starts_with(r.server, '<')"
 _COLUMNS = {
     "resolution_ns": "1000000",
     "proxy": "'haproxy'",
@@ -34,19 +36,19 @@ _COLUMNS = {
     "path": "request_path(r.request)",
     "client_address": "r.client",
     "bytes_sent": "r.bytes",
-    # The second letter is the phase in which it ended, D: while data was on its way. A client that left is not it.
+    # The second letter is the phase in which it ended, D: while data was on its way.
     "is_truncated": "case when r.ending[2:2] = 'D' and r.ending[1:1] in ('S', 's', 'P') then true "
     "when r.ending[1:2] = '--' then false end",
     "flags": "nullif(r.ending, '----')",
     "upstream_name": "r.backend",
-    "upstream_addresses": "case when not starts_with(r.server, '<') then r.server end",
-    "upstream_statuses": "case when starts_with(r.server, '<') then null when r.answered::integer < 0 then '-' "
+    "upstream_addresses": f"case when not {_NO_SERVER} then r.server end",
+    "upstream_statuses": f"case when {_NO_SERVER} then null when r.answered::integer < 0 then '-' "
     "else r.status end",
-    "upstream_connect_times_s": "case when starts_with(r.server, '<') then null when r.connected::integer < 0 then '-' "
+    "upstream_connect_times_s": f"case when {_NO_SERVER} then null when r.connected::integer < 0 then '-' "
     "else printf('%.3f', r.connected::integer / 1e3) end",
-    "upstream_header_times_s": "case when starts_with(r.server, '<') then null when r.answered::integer < 0 then '-' "
+    "upstream_header_times_s": f"case when {_NO_SERVER} then null when r.answered::integer < 0 then '-' "
     "else printf('%.3f', (r.connected::integer + r.answered::integer) / 1e3) end",
-    "attempts": "case when not starts_with(r.server, '<') then r.retries::integer + 1 end",
+    "attempts": f"case when not {_NO_SERVER} then r.retries::integer + 1 end",
 }
 
 
@@ -63,7 +65,7 @@ class HaproxyHttplog:
         return head.matches(_SNIFFED)
 
     def read(self, head: Head, options: Options) -> Reading:
-        """A line is a request. Raises UnusableFile when neither syslog's prefix nor the user tells the zone."""
+        """A line is a request. Raises UnusableFile when neither syslog nor the user tells the zone."""
         zone = options.time_zone or _zone_of_syslog(head) or zone_of(head, options, what="HAProxy")
         start = local_ns("try_strptime(r.started, '%d/%b/%Y:%H:%M:%S.%g')", zone)
         # `Tt`/`Ta` may be shorter than the whole with `option logasap`: then it is the time to the headers.

@@ -8,15 +8,14 @@ from dataclasses import dataclass
 from zdtrace.importers.base import Head, Options, Pattern, Reading, Rows
 from zdtrace.importers.local_time import KLOG, go_duration_ms, klog_notes, klog_ns
 
-_MARKS = re.compile(
-    r'\] "(?:Sync(?:ing \w+ rules|ProxyRules complete)|syncProxyRules complete|Calling handler\.OnEndpointSlice)'
-)
+_MARKS = re.compile(r'\] "(?:Syncing \w+ rules|[Ss]yncProxyRules complete|Calling handler\.OnEndpointSlice)')
 # nftables and ipvs say the same words with another name for the rules.
 _EVENT = r"""case
     when regexp_matches(r.klog_message, '^"Syncing \w+ rules"') then 'sync_began'
     when regexp_matches(r.klog_message, '^"[Ss]yncProxyRules complete"') then 'sync_done'
     when regexp_matches(r.klog_message, '^"(?:Adding new|Removing) service endpoints"') then 'endpoints_seen'
-    when r.klog_level = 'E' and regexp_matches(r.klog_message, '(?i)^"failed to execute|sync failed|restore') then 'config_failed'
+    when r.klog_level = 'E' and regexp_matches(r.klog_message, '(?i)failed to execute|sync failed|restore')
+        then 'config_failed'
 end"""
 
 

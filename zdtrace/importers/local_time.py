@@ -1,4 +1,4 @@
-"""Times that a log writes without a zone or a year: said by the user or by a runtime's stamp, never guessed."""
+"""Times that a log writes without a zone or a year: the user or a runtime's stamp says it, nobody guesses."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def zone_of(head: Head, options: Options, *, what: str) -> str:
 def klog_ns(head: Head, options: Options) -> str:
     """Return SQL for the instant of a `KLOG` line, which has no zone and mostly no year; resolution 1 us.
 
-    The year comes from the runtime's stamp or from `options.year`: that of the file's first line, so that a log may go
-    on into January. klog's own time is kept where it agrees with the stamp, which is later by what the pipe took.
-    Raises UnusableFile when it has klog lines and neither.
+    The year comes from the runtime's stamp or from `options.year`: that of the file's first line, so that a
+    log may go on into January. klog's own time is kept where it agrees with the stamp, which is later by
+    what the pipe took. Raises UnusableFile when it has klog lines and neither.
     """
     zone = options.time_zone or "UTC"
     clock = "r.klog_day || ' ' || r.klog_time"
@@ -81,10 +81,10 @@ def klog_notes(head: Head, options: Options) -> tuple[str, ...]:
 
 
 def go_duration_ms(text: str) -> str:
-    """Return SQL for the milliseconds of a duration as Go prints it: `72.878571ms`, `1m2.5s`; null for anything else."""
+    """Return SQL for the ms of a duration as Go prints it: `72.878571ms`, `1m2.5s`; null for any other."""
     units = {"h": 3_600_000.0, "m": 60_000.0, "s": 1000.0, "ms": 1.0, "[uµ]s": 1e-3, "ns": 1e-6}
     parts = " + ".join(
-        f"coalesce(try_cast(regexp_extract({text}, '(?:^|[a-z])([0-9.]+){unit}(?:[0-9]|$)', 1) as double), 0) * {scale}"
+        f"coalesce(try_cast(regexp_extract({text}, '([0-9.]+){unit}(?:[0-9]|$)', 1) as double), 0) * {scale}"
         for unit, scale in units.items()
     )
     return f"case when regexp_full_match({text}, '(?:[0-9.]+(?:h|m|s|ms|us|µs|ns))+') then {parts} end"

@@ -1,7 +1,8 @@
 """nginx' access log as text: the formats that everybody has, and any other whose `log_format` is given.
 
-Unless it has `$msec`, an instant is a whole second. Refused connections, resets and timeouts show as 502 and 504, a
-client that went away as 499; a body that was cut short looks like a good 200 (only the error log tells).
+Unless it has `$msec`, an instant is a whole second. Refused connections, resets and timeouts show as 502 and
+504, a client that went away as 499; a body that was cut short looks like a good 200 (only the error log
+tells).
 """
 
 from __future__ import annotations
@@ -56,13 +57,13 @@ class NginxLogFormat:
             raise UnusableFile(
                 head.path,
                 "an access log in a format of its own",
-                hint="add --log-format with nginx' log_format string, as in nginx.conf or the controller's ConfigMap",
+                hint="add --log-format with nginx' format string of nginx.conf or the controller's ConfigMap",
             )
         return reading(compiled(options.log_format), "nginx", withhold=True)
 
 
 def reading(log_format: LogFormat, proxy: str, *, withhold: bool) -> Reading:
-    """Return how to read lines of a format. Where it may log headers, rejected lines are not kept (`withhold`)."""
+    """Return how to read lines of a format; `withhold`: they may hold headers, rejects keep no text."""
     variables = log_format.variables
     return Reading(
         raw=Pattern(rf"^{log_format.pattern}\s*$", required=log_format.time),

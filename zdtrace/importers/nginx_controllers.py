@@ -1,8 +1,9 @@
-"""The two NGINX controllers for Kubernetes: when they saw endpoints change and when nginx had the new configuration.
+"""The two NGINX controllers: when they saw endpoints change, and when nginx had the new configuration.
 
-`kubectl logs` of such a pod mixes three logs: the controller's (klog, or Go's slog as text or JSON), nginx' error log, and its access
-log when that goes to stdout. All three are read. What the controllers print in between, whole configuration files
-too, is passed over. Source: nginx/kubernetes-ingress internal/{k8s,nginx}, kubernetes/ingress-nginx controller.go.
+`kubectl logs` of such a pod mixes three logs: the controller's (klog, or Go's slog as text or JSON), nginx'
+error log, and its access log when that goes to stdout. All three are read. What the controllers print in
+between, whole configuration files too, is passed over. Source: nginx/kubernetes-ingress internal/{k8s,nginx},
+kubernetes/ingress-nginx controller.go.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ _KIC = re.compile(
     r"Reloading nginx with configVersion|version \d+ ensured\. took|Endpoints \S+ changed, syncing"
 )
 _INGRESS_NGINX = re.compile(
-    r"backend reload required|[Bb]ackend successfully reloaded|Dynamic reconfiguration|does not have any active Endpoint"
+    r"backend reload required|[Bb]ackend successfully reloaded|Dynamic reconfiguration"
+    r"|does not have any active Endpoint"
 )
 
 _KIC_EVENTS = r"""case
@@ -36,7 +38,7 @@ _KIC_EVENTS = r"""case
     when regexp_matches({m}, '^Endpoint(?:s|Slice) \S+ changed, syncing') then 'endpoints_seen'
     when starts_with({m}, 'Updating Endpoints for [') then 'sync_began'
     when regexp_matches({m}, 'No endpoints for target port|no endpoints for') then 'upstream_error'
-    when {l} in ('E', 'F', 'ERROR', 'FATAL') and regexp_matches({m}, '(?i)reload|config version|configVersion')
+    when {l} in ('E', 'F', 'ERROR', 'FATAL') and regexp_matches({m}, '(?i)reload|config ?version')
         then 'reload_failed'
     when {l} in ('E', 'F', 'ERROR', 'FATAL') and regexp_matches({m}, '(?i)config|endpoint|template')
         then 'config_failed'
@@ -46,8 +48,8 @@ _INGRESS_NGINX_EVENTS = r"""case
     when regexp_matches({m}, '[Bb]ackend successfully reloaded') then 'reload_done'
     when regexp_matches({m}, '(?i)failure reloading the backend|error reloading NGINX') then 'reload_failed'
     when contains({m}, 'Dynamic reconfiguration succeeded') then 'config_applied'
-    when regexp_matches({m}, 'Dynamic reconfiguration .*failed|failure reconfiguring NGINX') then 'config_failed'
-    when regexp_matches({m}, 'does not have any active Endpoint|[Ee]rror obtaining Endpoints') then 'upstream_error'
+    when regexp_matches({m}, 'Dynamic reconfiguration .*failed|failure reconfiguring') then 'config_failed'
+    when regexp_matches({m}, 'not have any active Endpoint|rror obtaining Endpoints') then 'upstream_error'
 end"""
 _SUBJECT = r"""nullif(coalesce(
     nullif(regexp_extract({m}, '^Endpoint(?:s|Slice) (\S+) changed', 1), ''),
@@ -58,7 +60,7 @@ _SUBJECT = r"""nullif(coalesce(
 
 @dataclass(frozen=True, slots=True)
 class _Access:
-    """How access lines look among the others: patterns, variables, SQL that tells one; whether the head has any."""
+    """How access lines look among the others: patterns, variables, SQL that tells one, if one was seen."""
 
     patterns: tuple[str, ...]
     variables: Variables
@@ -83,7 +85,7 @@ class NginxController:
         return any(self.marks.search(line) for line in head.lines) and not head.text.startswith("<")
 
     def read(self, head: Head, options: Options) -> Reading:
-        """Every line of the three logs is an event or a request. Raises UnusableFile when times lack year or zone."""
+        """Lines of the three logs are events or requests. Raises UnusableFile when times lack the year."""
         access = self._access(head, options)
         alternatives = "|".join((KLOG, _SLOG, nginx_error.LINE, *access.patterns, _JSON))
         events = self._events(head, options)
@@ -122,19 +124,19 @@ class NginxController:
     def _events(self, head: Head, options: Options) -> dict[str, str]:
         said = "json_extract_string(nullif(r.json, ''), '$.{}')"
         message = (
-            f"case when r.klog_message <> '' then r.klog_message when r.slog_message <> '' then trim(r.slog_message, '\"') "
-            f"else coalesce({said.format('msg')}, '') end"
+            "coalesce(nullif(r.klog_message, ''), nullif(trim(r.slog_message, '\"'), ''), "
+            f"{said.format('msg')}, '')"
         )
         level = f"coalesce(nullif(r.klog_level, ''), nullif(r.slog_level, ''), {said.format('level')})"
         events = {
-            "logged_at_ns": f"case when r.klog_time <> '' then {klog_ns(head, options)} when r.slog_time <> '' then iso_ns(r.slog_time) "
-            f"else iso_ns({said.format('time')}) end",
+            "logged_at_ns": f"case when r.klog_time <> '' then {klog_ns(head, options)} "
+            f"else iso_ns(coalesce(nullif(r.slog_time, ''), {said.format('time')})) end",
             "resolution_ns": "1000",
             "proxy": literal(self.proxy),
             "event": self.events.format(m=f"({message})", l=level),
             "level": level,
             "process_id": "null",
-            "config_version": rf"nullif(regexp_extract({message}, '(?:configVersion:|version) (\d+)', 1), '')",
+            "config_version": rf"nullif(regexp_extract({message}, '(?:onfigVersion:|version) (\d+)', 1), '')",
             "duration_ms": go_duration_ms(f"regexp_extract({message}, 'took: (\\S+)', 1)"),
             "subject": _SUBJECT.format(m=f"({message})"),
             "message": message,
@@ -148,7 +150,7 @@ def _with_nginx_errors(events: dict[str, str], head: Head, options: Options, pro
     zoned = options if head.is_stamped else replace(options, time_zone=options.time_zone or "UTC")
     errors = nginx_error.columns(proxy, *nginx_error.when(head, zoned))
     return {
-        name: f"case when r.error_time <> '' then {errors.get(name, 'null')} else {events.get(name, 'null')} end"
+        name: f"if(r.error_time <> '', {errors.get(name, 'null')}, {events.get(name, 'null')})"
         for name in {**errors, **events}
     }
 

@@ -1,8 +1,8 @@
 """nginx' error log: why an attempt failed, and when workers came and went.
 
-It is the only place where a body that was cut short shows: `readv() failed … while reading upstream`, joined with the
-access log by worker and connection. Its own time is a whole local second; a container runtime's stamp is better.
-Source: ngx_log.c, ngx_http_upstream.c, ngx_process_cycle.c.
+It is the only place where a body that was cut short shows (`readv() failed … while reading upstream`), joined
+with the access log by worker and connection. Its own time is a whole local second; a container runtime's
+stamp is better. Source: ngx_log.c, ngx_http_upstream.c, ngx_process_cycle.c.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ LINE = (
 )
 _SNIFFED = re.compile(r"^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[[a-z]+\] \d+#\d+: ")
 
-# What is said of the client's side (`recv() failed … while waiting for request`) is none of our business.
+# What is said of the client's side (`recv() failed … while waiting for request`) is not meant.
 _UPSTREAM_ERROR = (
     r"^(?:connect\(\) failed|upstream (?:timed out|prematurely closed|sent )|no live upstreams"
     r"|(?:recv|readv|send|sendfile|writev)\(\) failed .*upstream"
-    r"|(?:SSL_do_handshake\(\) failed|peer closed connection in SSL handshake|upstream SSL certificate).*upstream"
+    r"|(?:SSL_do_handshake\(\) failed|peer closed connection in SSL handshake|upstream SSL ).*upstream"
     r"|\S+ could not be resolved|limiting (?:requests|connections))"
 )
 # A reload says `signal 1 (SIGHUP) received …, reconfiguring` and then `reconfiguring`: the second counts.
@@ -69,7 +69,7 @@ def event() -> str:
 
 
 def when(head: Head, options: Options) -> tuple[str, str]:
-    """Return SQL for a line's instant and for its resolution. Raises UnusableFile when its zone is not known."""
+    """Return SQL for a line's instant and its resolution. Raises UnusableFile when its zone is not known."""
     if head.is_stamped and options.time_zone is None:
         return "stamped_at_ns", "1"
     zone = zone_of(head, options, what="nginx' error log")
@@ -91,8 +91,8 @@ def columns(proxy: str, instant: str, resolution: str) -> dict[str, str]:
         "event": event(),
         "level": "r.error_level",
         # The master tells of its workers: they are meant, not the master.
-        "process_id": f"coalesce(nullif(regexp_extract({message}, '^(?:start )?worker process (\\d+)', 1), ''), "
-        "r.error_pid)",
+        "process_id": "coalesce("
+        f"nullif(regexp_extract({message}, '^(?:start |)worker process (\\d+)', 1), ''), r.error_pid)",
         "connection_id": "nullif(r.error_connection, '')",
         "upstream_address": f"nullif({upstream}, '')",
         "host": rf"""nullif(regexp_extract({message}, ', host: "([^"]*)"', 1), '')""",

@@ -1,4 +1,4 @@
-"""nginx' access log as JSON lines. The keys are whatever the user chose: known by their name, whatever its case.
+"""nginx' access log as JSON lines. The user chose the keys: they are known by name, whatever the case.
 
 Numbers may be quoted or not. Only the fields that become columns are parsed.
 """
@@ -122,7 +122,8 @@ def dated(head: Head, keys: dict[str, str]) -> dict[str, str]:
         raise UnusableFile(
             head.path,
             "no key of its lines holds the time",
-            hint='add "msec":"$msec" (best) or "time":"$time_iso8601" to the log_format, and "request_time":"$request_time"',
+            hint='add "msec":"$msec" (best) or "time":"$time_iso8601" to the log_format, '
+            'and "request_time":"$request_time"',
         )
     return keys
 

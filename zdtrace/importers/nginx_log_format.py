@@ -1,7 +1,7 @@
 """nginx' `log_format`: from the string in a configuration to a pattern that reads its lines.
 
-A variable between quotes holds no quote (nginx writes `\\x22`, or `\\"` with escape=json); one between brackets holds no
-bracket; of the others the kind tells what they may be.
+A variable between quotes holds no quote (nginx writes `\\x22`, or `\\"` with escape=json); one between
+brackets holds no bracket; of the others the kind tells what they may be.
 """
 
 from __future__ import annotations
@@ -13,7 +13,10 @@ from dataclasses import dataclass
 from zdtrace.errors import UsageError
 from zdtrace.importers.nginx_variables import TIMES, USED, Variables
 
-COMBINED = '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent"'
+COMBINED = (
+    '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent '
+    '"$http_referer" "$http_user_agent"'
+)
 MAIN = f'{COMBINED} "$http_x_forwarded_for"'
 """What the NGINX Inc controller writes unless told otherwise."""
 UPSTREAMINFO = (
@@ -106,8 +109,8 @@ def unquoted(log_format: str) -> str:
 def log_format_of(config_map_data: Mapping[str, str]) -> str | None:
     """Return the format that a controller's ConfigMap asks for; null when it leaves the controller's default.
 
-    Knows `log-format` (NGINX Inc, lines of a format are joined) and `log-format-upstream` (ingress-nginx), and their
-    `log-format-escaping` and `log-format-escape-json`.
+    Knows `log-format` (NGINX Inc) and `log-format-upstream` (ingress-nginx), and their `log-format-escaping`
+    and `log-format-escape-json`.
     """
     found = config_map_data.get("log-format-upstream") or config_map_data.get("log-format")
     if not found or not found.strip():

@@ -1,7 +1,8 @@
 """What nginx' log variables mean: from `$msec`, `$upstream_addr`, … to the columns of `proxy_requests`.
 
-nginx writes a line when a request ENDS. `$upstream_…` are lists, one item an attempt, `, ` between them and ` : ` before
-those of an internal redirect; they are kept as they are. Source: ngx_http_log_module.c, ngx_http_upstream.c.
+nginx writes a line when a request ENDS. `$upstream_…` are lists, one item an attempt, with `, ` between them
+and ` : ` before those of an internal redirect; they are kept as they are.
+Source: ngx_http_log_module.c, ngx_http_upstream.c.
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ class Variables:
     sql: Mapping[str, str]
 
     def __contains__(self, name: str) -> bool:
+        """Tell whether the log has a variable."""
         return name in self.sql
 
     @property
@@ -145,7 +147,7 @@ class Variables:
 
 
 def vegeta_id(attack: str, sequence: str) -> str:
-    """Return SQL for the id that vegeta's headers give a request: `attack/sequence`; null without a sequence."""
+    """Return SQL for the id that vegeta gives a request: `attack/sequence`; null without a sequence."""
     return f"coalesce(dash_null({attack}), '') || '/' || dash_null({sequence})"
 
 

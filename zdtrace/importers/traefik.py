@@ -1,7 +1,8 @@
 """Traefik's access log, JSON (the better one) or Common Log Format.
 
-JSON has the START in ns and the address of the pod; CLF has a start in whole seconds and a duration in ms. Retries are
-counted, the pods that failed before the last one are not named. Source: traefik/pkg/middlewares/accesslog.
+JSON has the START in ns and the address of the pod; CLF has a start in whole seconds and a duration in ms.
+Retries are counted, the pods that failed before the last one are not named. Source:
+traefik/pkg/middlewares/accesslog.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ _FIELDS = {
 # Before 2.x ServiceURL was an object; its text holds the address all the same.
 _HOST_OF_URL = r"""nullif(regexp_extract({}, '(?:://|"Host":\s*")([^/"]+)', 1), '')"""
 _ADDRESS = f"coalesce(nullif(r.ServiceAddr, ''), {_HOST_OF_URL.format('r.ServiceURL')})"
+_HAS_ADDRESS = f"{_ADDRESS} is not null"
 _JSON_COLUMNS = {
     "started_at_ns": "iso_ns(r.StartUTC)",
     "ended_at_ns": "iso_ns(r.StartUTC) + r.Duration",
@@ -46,14 +48,15 @@ _JSON_COLUMNS = {
     "bytes_sent": "r.DownstreamContentSize",
     "upstream_name": "dash_null(r.ServiceName)",
     "upstream_addresses": _ADDRESS,
-    "upstream_statuses": f"case when {_ADDRESS} is not null then coalesce(nullif(r.OriginStatus, 0)::varchar, '-') end",
-    "upstream_response_times_s": f"case when {_ADDRESS} is not null then (r.OriginDuration / 1e9)::decimal(18, 6) end",
-    "upstream_response_bytes": f"case when {_ADDRESS} is not null then r.OriginContentSize end",
-    "attempts": f"case when {_ADDRESS} is not null then r.RetryAttempts + 1 end",
+    "upstream_statuses": f"if({_HAS_ADDRESS}, coalesce(nullif(r.OriginStatus, 0)::varchar, '-'), null)",
+    "upstream_response_times_s": f"if({_HAS_ADDRESS}, (r.OriginDuration / 1e9)::decimal(18, 6), null)",
+    "upstream_response_bytes": f"case when {_HAS_ADDRESS} then r.OriginContentSize end",
+    "attempts": f"case when {_HAS_ADDRESS} then r.RetryAttempts + 1 end",
 }
 _CLF = (
     r"^(?P<client>\S+) - .+? \[(?P<started>\d\d/[A-Za-z]{3}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] "
-    r'"(?P<request>(?:[^"\\]|\\.)*)" (?P<status>\d{1,3}|-) (?P<bytes>\d+|-) "(?:[^"\\]|\\.)*" "(?:[^"\\]|\\.)*" '
+    r'"(?P<request>(?:[^"\\]|\\.)*)" (?P<status>\d{1,3}|-) (?P<bytes>\d+|-) '
+    r'"(?:[^"\\]|\\.)*" "(?:[^"\\]|\\.)*" '
     r'\d+ "(?P<router>[^"]*)" "(?P<url>[^"]*)" (?P<duration>\d+)ms\s*$'
 )
 _CLF_COLUMNS = {
@@ -84,7 +87,7 @@ class TraefikJson:
         return any({"StartUTC", "Duration", "DownstreamStatus"} <= each.keys() for each in head.objects)
 
     def read(self, head: Head, options: Options) -> Reading:
-        """A line is a request; lines of Traefik's own log, which may be in the same stream, are passed over."""
+        """A line is a request; Traefik's own log, which may be in the same stream, is passed over."""
         return Reading(
             raw=JsonLines(_FIELDS),
             rows=(Rows("proxy_requests", _JSON_COLUMNS),),
