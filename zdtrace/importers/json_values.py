@@ -112,6 +112,8 @@ def _items(window: _Window, of_list: dict[str, Any]) -> Iterator[Found | Reject]
             value = window.value()
             is_object = isinstance(value, dict)
             yield Found(line, value, of_list) if is_object else Reject(line, "not a JSON object")
+        except _Torn:
+            raise
         except _Broken as broken:
             if not indent:
                 raise _Broken(f"{broken}; the rest of the list was not read", line) from None
@@ -134,6 +136,10 @@ class _Broken(Exception):
     def __init__(self, reason: str, line: int | None = None) -> None:
         super().__init__(reason)
         self.line = line
+
+
+class _Torn(_Broken):
+    """A document ends in its middle, and the next one begins here: it is not to be taken for a part of the first."""
 
 
 class _Window:
@@ -176,8 +182,9 @@ class _Window:
         return found.group() if found else ""
 
     def value(self) -> Any:
-        """Return the next value and pass it."""
-        self.peek()
+        """Return the next value inside a document and pass it."""
+        if self.peek() == "{" and self.text[self.at - 1 : self.at] == "\n":
+            raise _Torn("not JSON, or cut off")
         while True:
             try:
                 value, end = self.decoder.raw_decode(self.text, self.at)
@@ -199,9 +206,9 @@ class _Window:
             return value
 
     def skip_to(self, mark: str) -> bool:
-        """Go on to where `mark` (a line end and what follows it) stands next, behind its line end."""
+        """Go on to where `mark` (a line end and what follows it) stands next: to its last character."""
         while True:
-            found = self.text.find(mark, self.at)
+            found = self.text.find(mark, max(0, self.at - 1))
             if found >= 0:
                 self.advance(found + len(mark) - 1 - self.at)
                 return True

@@ -24,7 +24,7 @@ _WATCH_EVENT = re.compile(
 )
 _OBJECT = re.compile(r'^\{\s*"(?:apiVersion|kind|items|metadata)"\s*:', re.MULTILINE)
 _NO_TIME = "kubectl does not write when it saw an object: `observed_at_ns` is null"
-_NO_TYPE = "without --output-watch-events new, changed and deleted objects look alike: all of a watch are MODIFIED"
+_NO_TYPE = "without --output-watch-events new, changed and deleted objects look alike: a watch's are MODIFIED"
 _FOR_PEOPLE = re.compile(
     r"(?:NAMESPACE +)?(?:NAME|LAST SEEN) {2,}[A-Z]|(?:---\s+)?(?:apiVersion|kind|items): *\S"
 )

@@ -23,8 +23,8 @@ RULES = (
 )
 
 _EVIDENCE_KEYS = frozenset({
-    "log-format", "log-format-upstream", "log-format-escaping-style", "log-format-escape-json",
-    "worker-shutdown-timeout", "proxy-next-upstream",
+    "log-format", "log-format-upstream", "log-format-escaping", "log-format-escaping-style",
+    "log-format-escape-json", "worker-shutdown-timeout", "proxy-next-upstream",
 })
 """Settings of ingress controllers in a ConfigMap that tell how to read their logs, and what they lose."""
 
@@ -49,8 +49,8 @@ _TEXT_RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (rf"""(--?[\w.-]{{0,80}}(?:{_SECRET_WORDS})[\w.-]{{0,80}}(?:\s+|=))(?!-){_VALUE}""", r"\1***"),
         (rf"""\b([\w.-]{{0,80}}(?:{_SECRET_WORDS})[\w.-]{{0,80}}["']?\s*=\s*){_VALUE}""", r"\1***"),
         (
-            rf"""([\w.-]{{0,80}}(?:passw|passphrase|pwd|token|secret|credential|(?:api|access)[-_]?key)[\w.-]{{0,80}}"""
-            rf"""\\?["']?\s*:\s*){_VALUE}""",
+            rf"""([\w.-]{{0,80}}(?:passw|passphrase|pwd|token|secret|credential|(?:api|access)[-_]?key)"""
+            rf"""[\w.-]{{0,80}}\\?["']?\s*:\s*){_VALUE}""",
             r"\1***",
         ),
         (r"""((?:^|\s)(?:-u|--user)[=\s]+[^\s:]+:)\S+""", r"\1***"),
