@@ -1,0 +1,61 @@
+"""What we say on a terminal, and how: stdout is data, stderr is talk."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TextIO
+
+_ERROR, _HINT = "error: ", "hint: "
+
+
+def printable(text: str) -> str:
+    r"""Return `text` on one line, with everything that a terminal would obey or hide written as an escape.
+
+    Names of files, pods and hosts come from strangers: `\x1b[2J` clears a screen, `\u202e` turns a line.
+    """
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+
+
+def say(text: str) -> None:
+    """Write one line of talk to stderr."""
+    sys.stderr.write(printable(text) + "\n")
+
+
+def say_error(message: str, hint: str | None = None) -> None:
+    """Say on stderr what happened and, after a blank line, what to do next."""
+    sys.stderr.write(_block(_ERROR, message))
+    if hint:
+        sys.stderr.write("\n" + _block(_HINT, hint))
+
+
+def _block(label: str, text: str) -> str:
+    # Lines after the first are indented: no name with a line break in it can pass for a line of ours.
+    lines = text.rstrip().split("\n")
+    return label + ("\n" + " " * len(label)).join(printable(line) for line in lines) + "\n"
+
+
+def uses_color(stream: TextIO) -> bool:
+    """Tell whether to colour what goes to `stream`: a terminal, unless NO_COLOR or TERM=dumb says no."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def refuse_color() -> None:
+    """Do what --no-color says, also for rich and for commands that we start: they all read NO_COLOR."""
+    os.environ["NO_COLOR"] = "1"
+
+
+def log_to_stderr() -> None:
+    """Do what --verbose says: log lines of ours and of libraries go to stderr."""
+    import logging
+
+    class Printable(logging.Formatter):
+        def format(self, record: logging.LogRecord) -> str:
+            return "\n  ".join(printable(line) for line in super().format(record).split("\n"))
+
+    handler = logging.StreamHandler()
+    handler.setFormatter(Printable("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    logging.getLogger("zdtrace").setLevel(logging.DEBUG)
