@@ -16,7 +16,8 @@ from typing import Any, Protocol
 
 from zdtrace.importers.text import Reject
 
-_LOG_PREFIX = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d) (?:(?:stdout|stderr) [FP] )?")
+STAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)"
+_LOG_PREFIX = re.compile(rf"^{STAMP} (?:(?:stdout|stderr) [FP] )?")
 """What `kubectl logs --timestamps`, containerd and CRI-O put before each line."""
 
 

@@ -25,7 +25,7 @@ MACROS = (
         else regexp_replace(regexp_replace(regexp_replace(regexp_replace(x,
             '([?&;][^=&?\\s"''<>]{1,200}=)[^&\\s"''<>]*', '\\1***', 'g'),
             '(://)[^/@\\s"''<>]+@', '\\1***@', 'g'),
-            '(?i)\\b(authorization|proxy-authorization|cookie|set-cookie|x-api-key|x-auth-token)("?\\s*[:=]\\s*)[^\\r\\n"]*',
+            '(?i)([a-z_-]*(?:authorization|cookie|api[_-]?key|auth[_-]token))("?\\s*[:=]\\s*\\[?"?)[^\\r\\n"]*',
             '\\1\\2***', 'g'),
             '(?i)\\b(bearer|basic)\\s+[A-Za-z0-9._~+/=-]{6,}', '\\1 ***', 'g')
     end""",

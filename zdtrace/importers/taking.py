@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from zdtrace.errors import UnusableFile
 from zdtrace.importers import text
 from zdtrace.importers.base import (
+    STAMP,
     Delimited,
     Head,
     Importer,
@@ -221,10 +222,13 @@ class _Job:
         raw = self.reading.raw
         stamped = self.head.is_stamped
         if stamped:
-            prefix = r"^(\S+) (?:(?:stdout|stderr) [FP] )?(.*)$"
+            prefix = rf"^({STAMP})(?: (?:(?:stdout|stderr) [FP] )?(.*))?$"
+            # A line that lost its stamp keeps its words: it may be good all the same.
             lines = f"""
-                select line, parts.body as text, iso_ns(parts.stamp) as stamped_at_ns from (
-                    select line, regexp_extract(text, '{prefix}', ['stamp', 'body']) as parts from ({lines})
+                select line, if(parts.stamp = '', whole, parts.body) as text, iso_ns(parts.stamp) as stamped_at_ns
+                from (
+                    select line, text as whole, regexp_extract(text, '{prefix}', ['stamp', 'body']) as parts
+                    from ({lines})
                 )
             """
         else:
