@@ -1,21 +1,20 @@
 """fortio's access log, what it says on stderr, and its result.
 
-The access log has a line a request, START in ns and latency in s; every request without a response is `-1`, whatever
-went wrong: the words for it are on stderr only, with the thread. The result JSON counts per status.
+The access log has a line a request, START in ns and latency in s; every request without a response is `-1`,
+whatever went wrong: the words for it are on stderr only, with the thread. The result JSON counts per status.
 Source: fortio/periodic/periodic.go, fhttp/http_client.go.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from zdtrace.importers.base import Head, JsonLines, Options, Pattern, Reading, Records, Rows
+from zdtrace.importers.summary import COUNTS, Summary, counts_of, instant_ns
 from zdtrace.importers.text import Reject
 
 _COLUMNS = {
@@ -125,35 +124,18 @@ class FortioResult:
 
     def read(self, head: Head, options: Options) -> Reading:
         """One row for each status that the result counts."""
-        fields = {
-            "started_at_ns": "BIGINT", "ended_at_ns": "BIGINT", "status": "INTEGER",
-            "requests": "BIGINT", "label": "VARCHAR", "tool": "VARCHAR",
-        }
         return Reading(
-            raw=Records(fields, _counts),
-            rows=(Rows("expected_counts", {name: f"r.{name}" for name in fields}),),
+            raw=Records(COUNTS, _counts),
+            rows=(Rows("expected_counts", {name: f"r.{name}" for name in COUNTS}),),
             written="summary",
             notes=("holds no single requests: used to check the counts of fortio's access log",),
         )
 
 
 def _counts(path: Path) -> Iterator[tuple[int, Mapping[str, Any]] | Reject]:
-    try:
-        result = json.loads(path.read_bytes())
-        codes = dict(result["RetCodes"])
-        started = datetime.fromisoformat(result["StartTime"])
-        duration = timedelta(microseconds=int(result.get("ActualDuration", 0)) / 1000)
-        span = {"started_at_ns": _ns(started), "ended_at_ns": _ns(started + duration)}
-    except (ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
-        yield Reject(1, f"not a whole fortio result: {type(error).__name__}")
-        return
-    for number, (code, count) in enumerate(sorted(codes.items()), 1):
-        if not isinstance(count, int) or not re.fullmatch(r"-?\d{1,6}", code):
-            yield Reject(number, "a count that is no number")
-            continue
-        status = int(code) if int(code) > 0 else None
-        yield number, {**span, "tool": "fortio", "status": status, "requests": count, "label": code}
+    def summary(result: Mapping[str, Any]) -> Summary:
+        started = instant_ns(result["StartTime"])
+        ended = started + int(result.get("ActualDuration", 0))
+        return Summary(tool="fortio", requests=dict(result["RetCodes"]), started_at_ns=started, ended_at_ns=ended)
 
-
-def _ns(moment: datetime) -> int:
-    return round(moment.timestamp() * 1_000_000) * 1000
+    yield from counts_of(path, summary)

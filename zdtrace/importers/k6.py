@@ -154,7 +154,7 @@ def _columns(end: str, resolution: int, tag: object, value: str = "r.data.value"
         "status": known,
         "error": f"case when ({known}) is null and {lost} then {words} else {tag('error')} end",
         "method": tag("method"),
-        "url": f"coalesce({tag('url')}, {tag('name')})",
+        "url": f"coalesce({tag('url')}, if_path({tag('name')}))",
         "correlation_id": f"list_filter({entries}, lambda each: regexp_matches(each.key, '(?i)request.?id'))[1].value",
         "thread": tag("vu"),
     }

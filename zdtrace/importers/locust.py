@@ -63,7 +63,7 @@ class LocustCsv:
             "is_truncated": f"{code} between 100 and 399 and {error} is not null "
                             f"and not starts_with({error}, 'CatchResponseError')",
             "method": field(*_METHOD),
-            "url": field("url", "name"),
+            "url": f"coalesce({field('url')}, if_path({field('name')}))",
             "thread": field(*_THREAD),
             "correlation_id": field(*_ID),
         }

@@ -29,6 +29,8 @@ MACROS = (
             '\\1\\2***', 'g'),
             '(?i)\\b(bearer|basic)\\s+[A-Za-z0-9._~+/=-]{6,}', '\\1 ***', 'g')
     end""",
+    # A tool's name for a request, where it is a URL or a path and not words like `GET item`.
+    "create macro if_path(x) as case when regexp_matches(x, '^(https?:/)?/') then x end",
     "create macro dash_null(x) as nullif(nullif(x, '-'), '')",
     # `GET /path?query HTTP/1.1`
     "create macro request_method(x) as nullif(regexp_extract(x, '^([A-Z]{1,20}) ', 1), '')",

@@ -38,6 +38,8 @@ def counts_of(
         if path.stat().st_size > _MAX_BYTES:
             raise ValueError("over 64 MB")
         summary = summarise(json.loads(path.read_bytes()))
+        if not -(1 << 63) <= (summary.ended_at_ns or 0) < 1 << 63:
+            raise ValueError("a run that never ends")
         groups = sorted(summary.requests.items())
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         yield Reject(1, f"not a whole result: {type(error).__name__}")
@@ -57,6 +59,6 @@ def instant_ns(text: str) -> int:
     """Return an RFC 3339 instant in ns. Raises ValueError when it has no zone, or is none."""
     fraction = re.search(r"[.,](\d+)", text)
     moment = datetime.fromisoformat(re.sub(r"[.,]\d+", "", text))
-    if moment.tzinfo is None:
-        raise ValueError("an instant without a zone")
+    if moment.tzinfo is None or not 2000 <= moment.year < 2100:
+        raise ValueError("an instant without a zone, or not of this century")
     return round(moment.timestamp()) * 1_000_000_000 + (int(fraction[1][:9].ljust(9, "0")) if fraction else 0)

@@ -72,8 +72,14 @@ def take(writer: Writer, path: Path, importer: Importer, options: Options, clock
 def _take(
     writer: Writer, head: Head, importer: Importer, reading: Reading, scratch: Path, clock: str
 ) -> Taken:
+    import duckdb
+
     job = _Job(writer.next_source_id, head, reading, scratch)
-    survey = job.run()
+    try:
+        survey = job.run()
+    except duckdb.Error as error:
+        words = str(error).strip().split("\n")[0][:300]
+        raise UnusableFile(head.path, f"cannot be read as {importer.name}: {words}") from error
     if repeated := writer.holds(survey.content_sha256):
         return Taken(repeated, is_repeat=True)
     account = job.account
