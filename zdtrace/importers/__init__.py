@@ -7,11 +7,15 @@ from pathlib import Path
 from zdtrace.errors import UnknownFormat, UsageError
 from zdtrace.importers import (
     audit,
+    autocannon,
     caddy,
+    columns,
+    curl,
     envoy,
     fortio,
     gatling,
     ghz,
+    goose,
     h2load,
     haproxy,
     jmeter,
@@ -59,6 +63,12 @@ IMPORTERS: tuple[Importer, ...] = (
     gatling.GatlingText(),
     gatling.GatlingBinary(),
     ghz.GhzJson(),
+    goose.GooseJson(),
+    goose.GooseCsv(),
+    goose.GooseErrors(),
+    curl.CurlJson(),
+    curl.CurlTsv(),
+    autocannon.AutocannonHook(),
     jmeter_xml.JmeterXml(),
     envoy.EnvoyJson(),
     envoy.ENVOY_DEFAULT,
@@ -79,6 +89,7 @@ IMPORTERS: tuple[Importer, ...] = (
     nginx_access.NGINX_COMBINED,
     nginx_access.NginxLogFormat(),
     *refused.SUMS,
+    columns.Columns(),
 )
 
 

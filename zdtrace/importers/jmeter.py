@@ -28,6 +28,7 @@ _DATES = (
     (re.compile(r"\d\d/\d\d/\d\d \d\d:\d\d:\d\d$"), "%m/%d/%y %H:%M:%S"),
 )
 """The forms of time that JMeter itself reads back."""
+_TELLING = frozenset({"timeStamp", "label", "responseCode", "threadName", "Latency", "grpThreads"})
 _SEPARATORS = (",", "\t", ";", "|")
 
 
@@ -100,7 +101,7 @@ def _layout(head: Head) -> tuple[tuple[str, ...], str, bool] | None:
         return None
     for separator in _SEPARATORS:
         names = tuple(lines[0].split(separator))
-        if {"elapsed", "success"} <= set(names) or {"timeStamp", "elapsed"} <= set(names):
+        if "elapsed" in names and len(_TELLING.intersection(names)) >= 2:
             return names, separator, True
         cells = lines[0].split(separator)
         if len(cells) == len(_DEFAULT) and re.fullmatch(r"\d{13}", cells[0]) and cells[7] in ("true", "false"):
