@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from importing import import_bytes, import_file
 
 Json = dict[str, Any]

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from importing import import_bytes, import_file
+
 from zdtrace.errors import UnusableFile
 
 Json = dict[str, Any]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from zdtrace.cli.console import say
 from zdtrace.errors import UsageError
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Output(StrEnum):
 
 def import_(
     files: Annotated[list[Path], typer.Argument(
-        metavar="FILE-OR-FOLDER...", show_default=False,
+        metavar="FILE-OR-FOLDER", show_default=False,
         help="Files to import. Of a folder every file below it; hidden files and recordings are passed over.",
     )],
     into: Annotated[Path, typer.Option(
@@ -115,29 +116,29 @@ def _sum_up(report: Report) -> None:
     """Say what is missing, if anything. Raises Exit then."""
     left_out = sum(outcome.is_left_out for outcome in report.outcomes)
     if report.tried:
-        _say(f"no importer knows some of them; asked were {', '.join(report.tried)}")
-        _say("  hint: name it with --format NAME, or describe a table: --columns start=…,latency=…,status=…")
+        say(f"no importer knows some of them; asked were {', '.join(report.tried)}")
+        say("  hint: name it with --format NAME, or describe a table: --columns start=…,latency=…,status=…")
     if not report.outcomes:
-        _say("nothing to import: no files found")
+        say("nothing to import: no files found")
         raise typer.Exit(LEFT_OUT)
     if left_out == len(report.outcomes):
-        _say(f"nothing was imported into `{report.recording}`")
+        say(f"nothing was imported into `{report.recording}`")
     elif left_out:
-        _say(f"{left_out} of {len(report.outcomes)} files left out; the rest is in `{report.recording}`")
+        say(f"{left_out} of {len(report.outcomes)} files left out; the rest is in `{report.recording}`")
     if left_out:
         raise typer.Exit(LEFT_OUT)
 
 
 def _tell(outcome: Outcome) -> None:
     """Say on stderr what became of a file."""
-    _say(f"{outcome.path}: {_words(outcome)}")
+    say(f"{outcome.path}: {_words(outcome)}")
     if outcome.source is not None and outcome.result == "taken":
         for note in outcome.source.notes:
-            _say(f"  note: {note}")
+            say(f"  note: {note}")
         for reason, count in outcome.source.reject_reasons.items():
-            _say(f"  {count:,} rejected: {reason}")
+            say(f"  {count:,} rejected: {reason}")
     if outcome.hint and outcome.is_left_out:
-        _say(f"  hint: {outcome.hint}")
+        say(f"  hint: {outcome.hint}")
 
 
 def _words(outcome: Outcome) -> str:
@@ -150,11 +151,6 @@ def _words(outcome: Outcome) -> str:
     tables = ", ".join(f"{rows:,} {table}" for table, rows in source.rows_by_table.items()) or "no rows"
     rejects = f", {source.rejects:,} rejects" if source.rejects else ""
     return f"{outcome.title}: {tables}{rejects}"
-
-
-def _say(text: str) -> None:
-    # Names of files may hold anything, also what a terminal would obey.
-    sys.stderr.write(re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]", "\ufffd", text) + "\n")
 
 
 def _columns(text: str | None) -> dict[str, str]:
