@@ -1,0 +1,47 @@
+-- The pod had closed its port after SIGTERM, and the proxy or kube-proxy still sent it a new connection.
+--
+-- Title: Sent to an ending pod, refused
+-- Remedy: preStop sleep at least as long as the slowest path needs to learn of the removal
+-- Prestop helps: yes
+-- Not when: the pod crashed (then nobody deleted it), it never listened (then it is new), or preStop was still
+--               running (then the hook stopped the app)
+-- Grain: one row per failed attempt that it explains
+-- Reads: timeline.attempt_pods
+-- See: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination
+--
+-- Columns:
+--   request_id    VARCHAR                   Key of timeline.attempts.
+--   attempt       INTEGER                   Number of the try.
+--   evidence_at   TIMESTAMP WITH TIME ZONE  SIGTERM, the middle of its interval.
+--   evidence_ref  VARCHAR                   The proxy's line, else what tells of the pod's end: `source:line`.
+--   tier          VARCHAR                   A to D, see `macros.tier_of`.
+--   weight        DOUBLE                    Likelihood beside other causes of the same attempt, 0 to 1.
+--   pod_uid       VARCHAR                   The pod that the attempt went to.
+--   pod_trigger   VARCHAR                   Why that pod went away.
+--   since_kill_ms DOUBLE                    From the kubelet's start of the kill to the start of the try, ms (middle of the interval).
+select
+    attempt_pods.request_id,
+    attempt_pods.attempt,
+    instant_at(attempt_pods.signalled_lo_ns, attempt_pods.signalled_hi_ns) as evidence_at,
+    coalesce(attempt_pods.reference, attempt_pods.pod_reference) as evidence_ref,
+    tier_of(attempt_pods.linked_by, attempt_pods.matched_by, attempt_pods.evidence, attempt_pods.ended_lo_ns >= attempt_pods.deleted_lo_ns) as tier,
+    case
+        when attempt_pods.linked_by <> 'time' then 1.0
+        when attempt_pods.symptom = 'refused' then 0.8
+        when attempt_pods.started_lo_ns >= attempt_pods.signalled_hi_ns then 0.7
+        else 0.3
+    end as weight,
+    attempt_pods.pod_uid,
+    attempt_pods.pod_trigger as pod_trigger,
+    ((attempt_pods.started_lo_ns - attempt_pods.killed_hi_ns) + (attempt_pods.started_hi_ns - attempt_pods.killed_lo_ns)) / 2e6
+        as since_kill_ms
+from timeline.attempt_pods
+where
+    attempt_pods.is_deleted
+    and not attempt_pods.has_crashed
+    and attempt_pods.ended_hi_ns >= attempt_pods.signalled_lo_ns
+    and (
+        attempt_pods.symptom = 'refused'
+        -- Without the proxy's log a 502 says only that no answer came from the pod.
+        or (attempt_pods.symptom is null and attempt_pods.linked_by = 'time' and attempt_pods.status in (502, 503))
+    )

@@ -1,0 +1,47 @@
+-- The proxy reloaded and closed the client's connection; it logged no error with any pod, often no line at all.
+--
+-- Title: The proxy's reload broke the connection
+-- Remedy: reload less (batch changes, a proxy that takes endpoints without reload); longer worker-shutdown-timeout
+-- Prestop helps: no
+-- Not when: the proxy's log has a line that names an upstream error: then the pod is the cause
+-- Grain: one row per failed attempt that it explains
+-- Reads: timeline.attempts, timeline.config_changes, staging.proxy_spans
+-- See: https://nginx.org/en/docs/control.html#reconfiguration
+--
+-- Columns:
+--   request_id    VARCHAR                   Key of timeline.attempts.
+--   attempt       INTEGER                   Number of the try.
+--   evidence_at   TIMESTAMP WITH TIME ZONE  The reload, its middle.
+--   evidence_ref  VARCHAR                   The line that tells of the reload: `source:line`.
+--   tier          VARCHAR                   A to D, see `macros.tier_of`.
+--   weight        DOUBLE                    Likelihood beside other causes of the same attempt, 0 to 1.
+--   pod_uid       VARCHAR                   Null: no pod is the cause.
+--   pod_trigger   VARCHAR                   Null: the reload is the cause, whatever brought it about.
+--   since_reload_ms DOUBLE                  From the reload's begin to the end of the request, ms.
+select
+    attempts.request_id,
+    attempts.attempt,
+    instant_at(config_changes.began_lo_ns, coalesce(config_changes.done_hi_ns, config_changes.began_lo_ns)) as evidence_at,
+    config_changes.reference as evidence_ref,
+    'C' as tier,
+    0.9::double as weight,
+    null::varchar as pod_uid,
+    null::varchar as pod_trigger,
+    (attempts.ended_lo_ns - config_changes.began_lo_ns) / 1e6 as since_reload_ms
+from timeline.attempts
+inner join timeline.config_changes
+    on
+        config_changes.kind = 'reload'
+        and attempts.ended_hi_ns >= config_changes.began_lo_ns
+        and attempts.ended_lo_ns <= coalesce(config_changes.done_hi_ns, config_changes.began_lo_ns) + 500000000
+where
+    attempts.proxy_reference is null
+    and attempts.symptom in ('reset', 'truncated')
+    -- Only where the proxy's access log was recorded does a missing line mean anything.
+    and exists (
+        select 1 from staging.proxy_spans
+        where proxy_spans.first_lo_ns <= attempts.ended_hi_ns and proxy_spans.last_hi_ns >= attempts.started_lo_ns
+    )
+qualify row_number() over (
+    partition by attempts.request_id, attempts.attempt order by config_changes.began_lo_ns desc
+) = 1

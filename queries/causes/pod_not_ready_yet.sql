@@ -1,0 +1,49 @@
+-- The pod was in rotation before it listened: it has no readiness probe, or one that does not ask the right thing.
+--
+-- Title: Sent to a pod that did not listen yet
+-- Remedy: a readiness probe (and a startup probe for slow starts) that asks the port that serves
+-- Prestop helps: no
+-- Not when: a container of the pod had ended before (then it crashed), or the pod was being deleted
+-- Grain: one row per failed attempt that it explains
+-- Reads: timeline.attempt_pods, timeline.rollouts, timeline.pod_lifecycles
+-- See: https://kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes/
+--
+-- Columns:
+--   request_id    VARCHAR                   Key of timeline.attempts.
+--   attempt       INTEGER                   Number of the try.
+--   evidence_at   TIMESTAMP WITH TIME ZONE  Start of the pod's container.
+--   evidence_ref  VARCHAR                   The proxy's line, else what tells of the pod: `source:line`.
+--   tier          VARCHAR                   A to D, see `macros.tier_of`.
+--   weight        DOUBLE                    Likelihood beside other causes of the same attempt, 0 to 1.
+--   pod_uid       VARCHAR                   The pod that the attempt went to.
+--   pod_trigger   VARCHAR                   rollout for a pod of a new template, else start.
+--   since_start_ms DOUBLE                   From the container's start to the try, ms (earliest start).
+--   has_readiness BOOLEAN                   Whether the pod has a readiness or startup probe.
+select
+    attempt_pods.request_id,
+    attempt_pods.attempt,
+    instant_at(attempt_pods.started_pod_lo_ns, attempt_pods.started_pod_lo_ns) as evidence_at,
+    coalesce(attempt_pods.reference, attempt_pods.pod_reference) as evidence_ref,
+    tier_of(attempt_pods.linked_by, attempt_pods.matched_by, attempt_pods.evidence, true) as tier,
+    case when attempt_pods.linked_by = 'time' then 0.2 else 1.0 end as weight,
+    attempt_pods.pod_uid,
+    case
+        when exists (
+            select 1 from timeline.rollouts
+            where rollouts.workload = pod_lifecycles.workload and rollouts.template_hash = attempt_pods.template_hash
+        ) then 'rollout'
+        else 'start'
+    end as pod_trigger,
+    (attempt_pods.ended_lo_ns - attempt_pods.started_pod_lo_ns) / 1e6 as since_start_ms,
+    attempt_pods.has_readiness
+from timeline.attempt_pods
+inner join timeline.pod_lifecycles on attempt_pods.pod_uid = pod_lifecycles.pod_uid
+where
+    not attempt_pods.has_crashed
+    and (not attempt_pods.is_deleted or attempt_pods.ended_hi_ns < attempt_pods.deleted_lo_ns)
+    and attempt_pods.ended_hi_ns >= attempt_pods.started_pod_lo_ns
+    and attempt_pods.ended_lo_ns <= attempt_pods.started_pod_lo_ns + 1000000000 * getvariable('warm_up_s')
+    and (
+        attempt_pods.symptom = 'refused'
+        or (attempt_pods.symptom is null and attempt_pods.linked_by = 'time' and attempt_pods.status in (502, 503))
+    )

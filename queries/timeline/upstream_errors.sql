@@ -1,0 +1,32 @@
+-- Errors with an upstream that a proxy logged in words.
+--
+-- Kind:     table
+-- Grain:    one row per logged error
+-- Reads:    recording.proxy_events, staging.source_clocks
+--
+-- Columns:
+--   reference         VARCHAR  `source:line`.
+--   process_id        VARCHAR  Worker process; null when not logged.
+--   connection_id     VARCHAR  Client connection's number; null when not logged.
+--   upstream_address  VARCHAR  ip:port, or the upstream's name; null when not logged.
+--   upstream_ip       VARCHAR  Address alone; null for a name.
+--   logged_lo_ns      BIGINT   Earliest, reference clock.
+--   logged_hi_ns      BIGINT   Latest, reference clock.
+--   symptom           VARCHAR  What the words say: refused, reset, unreachable, …; null when nothing we know.
+--   message           VARCHAR  The words.
+select
+    source_clocks.source || ':' || proxy_events.line as reference,
+    proxy_events.process_id,
+    proxy_events.connection_id,
+    proxy_events.upstream_address,
+    nullif(regexp_extract(proxy_events.upstream_address, '^\[?([0-9a-fA-F:.]+?)\]?:\d+$', 1), '') as upstream_ip,
+    proxy_events.logged_at_ns - source_clocks.offset_hi_ns as logged_lo_ns,
+    proxy_events.logged_at_ns + proxy_events.resolution_ns - source_clocks.offset_lo_ns as logged_hi_ns,
+    case
+        when contains(proxy_events.message, 'timed out') and contains(proxy_events.message, 'while reading') then 'read_timeout'
+        else symptom_of_text(proxy_events.message)
+    end as symptom,
+    proxy_events.message
+from recording.proxy_events
+inner join staging.source_clocks on proxy_events.source_id = source_clocks.source_id
+where proxy_events.event = 'upstream_error'

@@ -1,0 +1,127 @@
+"""DuckDB over one recording, with the views of the SQL library in place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from zdtrace.analysis.catalog import Query, library, needed_for
+from zdtrace.errors import QueryError, RecordingError
+from zdtrace.recording.store import Recording
+from zdtrace.recording.tables import TABLES, Table
+
+if TYPE_CHECKING:
+    import duckdb
+
+MEMORY_LIMIT = "1500MB"
+
+_SOURCES = (
+    ("source_id", "INTEGER"), ("name", "VARCHAR"), ("format", "VARCHAR"), ("clock", "VARCHAR"), ("resolution_ns", "BIGINT"),
+    ("shows_failures", "BOOLEAN"), ("first_at_ns", "BIGINT"), ("last_at_ns", "BIGINT"), ("rows_in", "BIGINT"),
+    ("rows_kept", "BIGINT"), ("rejects", "BIGINT"),
+)
+
+
+class Engine:
+    """A DuckDB connection on a recording. `settings` overrule the defaults of the queries' `Params`."""
+
+    def __init__(self, recording: Recording, settings: Mapping[str, str] | None = None) -> None:
+        import duckdb
+
+        self.recording = recording
+        self.db = duckdb.connect()
+        self.db.execute(f"set memory_limit = '{MEMORY_LIMIT}'; set TimeZone = 'UTC'; set enable_progress_bar = false")
+        self._made: set[str] = set()
+        self._define_recording()
+        self._define_settings(settings or {})
+
+    def make(self, *names: str, comments: bool = False) -> None:
+        """Create the named queries and everything they stand on; those that are there already are left alone."""
+        for query in needed_for(*names):
+            if query.full_name not in self._made:
+                self._create(query)
+                self._made.add(query.full_name)
+                if comments:
+                    self._comment(query)
+
+    def make_all(self) -> None:
+        """Create the whole library with its documentation, for somebody who looks around."""
+        self.make(*library(), comments=True)
+
+    def rows(self, sql: str, parameters: Iterable[Any] = ()) -> list[dict[str, Any]]:
+        """Return the rows of a query as dictionaries, for results that are small."""
+        result = self.db.execute(sql, list(parameters))
+        names = [column[0] for column in result.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+    def _define_recording(self) -> None:
+        import duckdb
+
+        self.db.execute("create schema recording")
+        for table in TABLES:
+            try:
+                self.db.execute(f"create view recording.{table.name} as {self._scan(table)}")
+            except duckdb.Error as error:
+                raise RecordingError(
+                    f"table {table.name} of `{self.recording.folder}` cannot be read: {error}",
+                    hint="its files are damaged: import the sources again",
+                ) from error
+        columns = ", ".join(f"{name} {type_}" for name, type_ in _SOURCES)
+        self.db.execute(f"create table recording.sources ({columns})")
+        for source in self.recording.manifest.sources:
+            values = source.as_json()
+            marks = ", ".join("?" for _ in _SOURCES)
+            self.db.execute(
+                f"insert into recording.sources values ({marks})", [values[name] for name, _ in _SOURCES]
+            )
+
+    def _scan(self, table: Table) -> str:
+        """Return SQL for a table's rows; columns that an older recording lacks are null."""
+        files = self.recording.files(table.name)
+        if not files:
+            empty = ", ".join(f"null::{column.type} as {column.name}" for column in table.columns)
+            return f"select {empty} where false"
+        paths = ", ".join("'" + path.replace("'", "''") + "'" for path in files)
+        present = {
+            row[0] for row in self.db.execute(f"describe from read_parquet([{paths}], union_by_name = true)").fetchall()
+        }
+        columns = ", ".join(
+            column.name if column.name in present else f"null::{column.type} as {column.name}" for column in table.columns
+        )
+        return f"select {columns} from read_parquet([{paths}], union_by_name = {str(len(files) > 1).lower()})"
+
+    def _define_settings(self, settings: Mapping[str, str]) -> None:
+        known = {param.name: param for query in library().values() for param in query.params}
+        for name in settings:
+            if name not in known:
+                raise QueryError(f"no query has a setting `{name}`", hint=f"settings: {', '.join(sorted(known))}")
+        for param in known.values():
+            value = settings.get(param.name, param.default)
+            self.db.execute(f"set variable {param.name} = ?::{param.type}", [value])
+        has_clients = any("requests" in source.rows_by_table for source in self.recording.manifest.sources)
+        self.db.execute(f"set variable has_client_requests = {str(has_clients).lower()}")
+
+    def _create(self, query: Query) -> None:
+        import duckdb
+
+        kind = "table" if query.is_table else "view"
+        try:
+            if query.is_macro:
+                self.db.execute(query.sql)
+                return
+            self.db.execute(f"create schema if not exists {query.schema}")
+            self.db.execute(f"create {kind} {query.full_name} as {query.sql}")
+        except duckdb.Error as error:
+            raise QueryError(f"query {query.full_name} failed: {error}") from error
+
+    def _comment(self, query: Query) -> None:
+        if query.is_macro:
+            return
+        kind = "table" if query.is_table else "view"
+        self.db.execute(f"comment on {kind} {query.full_name} is {_quoted(query.summary)}")
+        for column in query.columns:
+            self.db.execute(f"comment on column {query.full_name}.{column.name} is {_quoted(column.doc)}")
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
