@@ -27,6 +27,8 @@ _COLUMNS = {
     "thread": "r.thread",
 }
 _WRITTEN = "start and latency"
+# `-stdclient` puts 204 down for a body that broke off ("switching code to 204"), with ok=true.
+_COUNTED = {"204, with -stdclient also a body cut short": "count(*) filter (r.details = '204')"}
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,11 @@ class FortioJson:
         """A line is a request."""
         fields = {"timestamp": "BIGINT", "latency": "DOUBLE", "thread": "VARCHAR", "details": "VARCHAR"}
         return Reading(
-            raw=JsonLines(fields), rows=(Rows("requests", _COLUMNS),), written=_WRITTEN, resolution_ns=1000
+            raw=JsonLines(fields),
+            rows=(Rows("requests", _COLUMNS),),
+            written=_WRITTEN,
+            resolution_ns=1000,
+            counted=_COUNTED,
         )
 
 
@@ -73,6 +79,7 @@ class FortioInflux:
             rows=(Rows("requests", _COLUMNS),),
             written=_WRITTEN,
             resolution_ns=1000,
+            counted=_COUNTED,
         )
 
 
