@@ -38,7 +38,7 @@ def zdtrace(capsys: pytest.CaptureFixture[str]) -> Zdtrace:
     return call
 
 
-def test_stderr_says_what_each_file_was_taken_for_and_stdout_nothing(zdtrace: Zdtrace, tmp_path: Path) -> None:
+def test_stderr_says_what_each_file_is_and_stdout_nothing(zdtrace: Zdtrace, tmp_path: Path) -> None:
     answer = zdtrace(PODS, SERVICES, "--into", tmp_path / "r.zdtrace")
     assert (answer.code, answer.out) == (0, "")
     assert f"{PODS}: watch events with their arrival: 6 objects" in answer.err
@@ -71,6 +71,22 @@ def test_lines_that_could_not_be_read_are_counted_with_their_reason(zdtrace: Zdt
     assert "1 rejected: not JSON, or cut off" in answer.err
 
 
+def test_columns_describe_what_nobody_knows_and_only_that(zdtrace: Zdtrace, tmp_path: Path) -> None:
+    table = tmp_path / "own.csv"
+    table.write_text("ts,took,code\n1795451181000,4,200\n1795451182000,9,502\n")
+    columns = "start=ts:epoch_ms,latency=took:ms,status=code"
+    answer = zdtrace(table, PODS, "--into", tmp_path / "r.zdtrace", "--columns", columns)
+    assert answer.code == 0
+    assert "own.csv: any CSV, NDJSON or Parquet (--columns): 2 requests" in answer.err
+    assert "6 objects" in answer.err
+
+
+def test_columns_that_nothing_needed_are_not_ignored_quietly(zdtrace: Zdtrace, tmp_path: Path) -> None:
+    columns = "start=ts:epoch_ms,latency=took:ms,status=code"
+    answer = zdtrace(PODS, "--into", tmp_path / "r.zdtrace", "--columns", columns)
+    assert "note: --columns was not used" in answer.err
+
+
 def test_the_same_file_twice_is_told_and_no_failure(zdtrace: Zdtrace, tmp_path: Path) -> None:
     zdtrace(PODS, "--into", tmp_path / "r.zdtrace")
     answer = zdtrace(PODS, "--into", tmp_path / "r.zdtrace")
@@ -99,6 +115,7 @@ def test_a_name_with_escape_sequences_cannot_write_on_the_terminal(zdtrace: Zdtr
         (["--columns", "start"], "`start` is no NAME=COLUMN"),
         (["--columns", "start=a,start=b"], "names `start` twice"),
         (["--columns", ""], "is no NAME=COLUMN"),
+        (["--columns", "start=ts,latency=took:ms,status=code"], "the unit is missing or unknown"),
         (["--started-at", "yesterday"], "`--started-at yesterday` is no time"),
         (["--started-at", "2026-11-23T16:17:03"], "has no zone"),
         (["--started-at", "2026-13-23T16:17:03Z"], "is no time"),

@@ -20,8 +20,10 @@ def entry(**fields: Any) -> Json:
         "kind": "Event", "apiVersion": "audit.k8s.io/v1", "level": "Metadata", "auditID": "a-1",
         "stage": "ResponseComplete", "requestURI": "/api/v1/namespaces/default/pods/demo-1", "verb": "delete",
         "user": {"username": "admin"}, "userAgent": "kubectl/v1.37.2",
-        "objectRef": {"resource": "pods", "namespace": "default", "name": "demo-1"}, "responseStatus": {"code": 200},
-        "requestReceivedTimestamp": "2026-11-23T16:26:21.777752Z", "stageTimestamp": "2026-11-23T16:26:21.805031Z",
+        "objectRef": {"resource": "pods", "namespace": "default", "name": "demo-1"},
+        "responseStatus": {"code": 200},
+        "requestReceivedTimestamp": "2026-11-23T16:26:21.777752Z",
+        "stageTimestamp": "2026-11-23T16:26:21.805031Z",
         **fields,
     }
 
@@ -37,9 +39,8 @@ def instant_ns(text: str) -> int:
 
 def test_every_write_is_there_with_its_times_to_the_microsecond(samples: Path) -> None:
     path = samples / "cluster" / "audit.log"
-    written = sorted(
-        (json.loads(line) for line in path.read_text().splitlines()), key=lambda each: each["requestReceivedTimestamp"]
-    )
+    entries = [json.loads(line) for line in path.read_text().splitlines()]
+    written = sorted(entries, key=lambda each: each["requestReceivedTimestamp"])
     found = import_file(path)
     assert found.source.clock == "apiserver"
     for row, each in zip(found.tables["api_requests"], written, strict=True):
@@ -100,8 +101,10 @@ def test_a_request_for_no_object_has_none() -> None:
 def test_nothing_of_the_objects_or_of_a_query_is_stored() -> None:
     secret = {"kind": "Secret", "data": {"a": "canary"}}
     found = import_bytes(lines(
-        entry(verb="create", requestObject=secret, responseObject=secret, requestURI="/api/v1/x?continue=canary",
-              userAgent="tool (https://u:canary@a/b?k=canary)"),
+        entry(
+            verb="create", requestObject=secret, responseObject=secret,
+            requestURI="/api/v1/x?continue=canary", userAgent="tool (https://u:canary@a/b?k=canary)",
+        ),
         '{"kind":"Event","apiVersion":"audit.k8s.io/v1","auditID":"b","requestObject":{"data":"canary"',
     ))
     assert (found.source.rows_kept, found.source.rejects) == (1, 1)
@@ -123,7 +126,9 @@ def test_a_broken_line_is_counted_with_its_reason(broken: Any, reason: str) -> N
     assert [(row["line"], row["reason"], row["text"]) for row in found.rejects] == [(2, reason, None)]
 
 
-VALUES = st.none() | st.integers() | st.text(max_size=8) | st.lists(st.integers(), max_size=2) | st.just({"a": {}})
+VALUES: st.SearchStrategy[Any] = st.one_of(
+    st.none(), st.integers(), st.text(max_size=8), st.lists(st.integers(), max_size=2), st.just({"a": {}})
+)
 
 
 @settings(max_examples=40, deadline=None)

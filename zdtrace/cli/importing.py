@@ -47,7 +47,8 @@ def import_(
         "--format", metavar="NAME", help="What the files are, when their content does not tell.",
     )] = None,
     columns: Annotated[str | None, typer.Option(
-        metavar="start=…,latency=…", help="Which columns of a table hold what, for formats nobody knows.",
+        metavar="start=…,latency=…", help="Which columns hold what, for files that no format fits: "
+        "start=ts:epoch_ms,latency=took:ms,status=code.",
     )] = None,
     started_at: Annotated[str | None, typer.Option(
         metavar="TIME", help="When the run began, for logs that count from their start: "
@@ -109,6 +110,8 @@ def import_(
     )
     if output is Output.JSON:
         sys.stdout.write(json.dumps(report.as_json(), ensure_ascii=False, indent=2) + "\n")
+    if columns and not any(outcome.format == "columns" for outcome in report.outcomes):
+        say("note: --columns was not used, as each file has a format of its own; --format columns insists on it")
     _sum_up(report)
 
 
@@ -161,7 +164,7 @@ def _columns(text: str | None) -> dict[str, str]:
         if not (name and is_pair and column):
             raise UsageError(
                 f"`--columns {text}` is not understood: `{part.strip()}` is no NAME=COLUMN",
-                hint="write it as --columns start=timestamp,latency=elapsed,status=code",
+                hint="write it as --columns start=COLUMN:epoch_ms,latency=COLUMN:ms,status=COLUMN",
             )
         if name in found:
             raise UsageError(f"`--columns` names `{name}` twice", hint="give each name one column")

@@ -20,6 +20,7 @@ from typing import Any
 from zdtrace.errors import RecordingError, UnknownFormat, UsageError, ZdtraceError
 from zdtrace.importers import named, recognise, text
 from zdtrace.importers.base import Head, Importer, Options
+from zdtrace.importers.columns import Columns, understood
 from zdtrace.importers.log_formats import fits, formats_in
 from zdtrace.importers.nginx_access import NginxLogFormat
 from zdtrace.importers.taking import take
@@ -114,9 +115,11 @@ def import_paths(
     options = options or Options()
     rules = Policy(keep=options.keep, drop=options.drop)
     chosen = named(format) if format else None
+    if options.columns:
+        understood(options.columns)
     batch = _Batch(options, clock, tell)
     plans = sorted(batch.plans(paths, into, chosen), key=lambda plan: (plan.rank, str(plan.path)))
-    may_be_told = options.log_format or (not force and (into / FILE_NAME).is_file())
+    may_be_told = options.log_format or options.columns or (not force and (into / FILE_NAME).is_file())
     if not any(plan.importer or may_be_told for plan in plans):
         for plan in plans:
             batch.note(_unknown(plan))
@@ -244,6 +247,8 @@ class _Batch:
                 self._take(writer, plan.path, NginxLogFormat(), replace(self.options, log_format=log_format))
             elif plan.importer is not None:
                 self._take(writer, plan.path, plan.importer, self.options)
+            elif self.options.columns:
+                self._take(writer, plan.path, Columns(), self.options)
             else:
                 self.note(_unknown(plan))
 

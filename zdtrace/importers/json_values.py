@@ -139,7 +139,7 @@ class _Broken(Exception):
 
 
 class _Torn(_Broken):
-    """A document ends in its middle, and the next one begins here: it is not to be taken for a part of the first."""
+    """A document ends in its middle, and the next one begins here: it is no part of the first."""
 
 
 class _Window:
