@@ -128,6 +128,13 @@ def test_a_file_we_may_not_read_is_refused(
     assert {outcome.message for outcome in report.outcomes} == {"permission denied"}
 
 
+def test_utf_16_is_refused_with_what_made_it(results: Path, tmp_path: Path) -> None:
+    (results / "pods.json").write_text(json.dumps(CONFIG_MAP), encoding="utf-16")
+    found = by_name(import_paths([results], tmp_path / "r.zdtrace"))["pods.json"]
+    assert (found.result, found.message) == (Result.REFUSED, "it is UTF-16")
+    assert "PowerShell" in str(found.hint)
+
+
 def test_recordings_are_no_input(results: Path, tmp_path: Path) -> None:
     inner = results / "old.zdtrace"
     import_paths([results / "fortio.json"], inner)

@@ -111,7 +111,7 @@ def import_(
     if output is Output.JSON:
         sys.stdout.write(json.dumps(report.as_json(), ensure_ascii=False, indent=2) + "\n")
     if columns and not any(outcome.format == "columns" for outcome in report.outcomes):
-        say("note: --columns was not used, as each file has a format of its own; --format columns insists on it")
+        say("note: --columns was not used: each file has a format of its own; --format columns insists on it")
     _sum_up(report)
 
 

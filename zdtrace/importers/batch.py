@@ -30,6 +30,7 @@ from zdtrace.recording.store import Writer, extend
 
 _ORDER = {"recorder": 0, "apiserver": 0, "proxy": 1}
 _ACCOUNT = ("source_id", "rows_in", "rows_kept", "rejects", "skipped", "rows_by_table", "reject_reasons")
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
@@ -206,8 +207,13 @@ class _Batch:
             if not stat.S_ISREG(path.stat().st_mode):
                 self._refuse(path, "not a regular file", "write its content to a file first")
                 return None
-            if not text.head(path).strip():
+            data = text.head(path)
+            if not data.strip():
                 self._note_empty(path, is_named=is_named)
+                return None
+            if data.startswith(_UTF_16):
+                hint = "PowerShell's `>` does that: use `| Out-File -Encoding utf8 FILE`"
+                self._refuse(path, "it is UTF-16", hint)
                 return None
             return _Plan(path, chosen or recognise(path))
         except UnknownFormat as unknown:
