@@ -1,0 +1,32 @@
+# `just` alone lists these. They use the tools on PATH: see CONTRIBUTING.md for a venv that has them.
+
+_:
+    @just --list
+
+# everything that must hold before a change is merged, in a venv of its own
+ci *words:
+    ./.ci/run {{words}}
+
+# the tests
+test *words:
+    python -m pytest {{words}}
+
+# style, types, SQL, layers
+lint:
+    ruff check . && mypy && sqlfluff lint --disable-progress-bar queries && lint-imports
+
+# write the files in tests/golden anew, to be read as a diff
+golden:
+    python -m pytest -q --write-golden; git diff --stat tests/golden
+
+# how fast it is on this machine
+bench:
+    for each in benchmarks/*.py; do python "$each"; done
+
+# sdist and wheel into dist/
+wheel:
+    python -m hatchling build
+
+# new pins of all that we need, with hashes; needs uv
+pins:
+    uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --upgrade --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "just pins" -o requirements-dev.txt
