@@ -73,7 +73,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     run(sys.executable, "-m", "pip", "--python", folder / "bin" / "python",
         "install", "--quiet", "--no-deps", wheel, cwd=folder)
     home = next((folder / "lib").glob("python*/site-packages"))
-    # That folder stands behind the venv's own, and .pth files in it are not read: an editable zdtrace stays away.
+    # That folder comes after the venv's own, and .pth files in it are not read: no editable zdtrace gets in.
     (home / "needs.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
     return folder / "bin"
 
