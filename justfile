@@ -19,6 +19,10 @@ lint:
 golden:
     python -m pytest -q --write-golden; git diff --stat tests/golden
 
+# the generated pages of docs/reference
+docs:
+    python docs/generate.py
+
 # how fast it is on this machine
 bench:
     for each in benchmarks/*.py; do python "$each"; done
