@@ -1,6 +1,7 @@
 -- The application itself answered with an error, and not only its new version.
 --
 -- Title: The application answers with errors
+-- Clause: got an error that the application itself answered with
 -- Remedy: look at the application and what it depends on; the rollout is not the cause
 -- Prestop helps: no
 -- Not when: only pods of the new version err

@@ -1,6 +1,7 @@
 -- The application itself answered with an error, and only its new version does.
 --
 -- Title: The new version answers with errors
+-- Clause: got an error that only the new version answers with
 -- Remedy: roll back, then find out why
 -- Prestop helps: no
 -- Not when: older pods err as well: then the cause lies elsewhere (a dependency, the data)

@@ -1,6 +1,7 @@
 -- The client gave up while a living pod was still working on the answer.
 --
 -- Title: The client gave up waiting
+-- Clause: ended because the client gave up waiting
 -- Remedy: find out why the answer took so long (load, warm-up, dependency); raise the client's timeout only if that
 --               is right
 -- Prestop helps: no

@@ -1,6 +1,7 @@
 -- A container of the pod ended by itself: what it was working on broke, and until it listened again it refused.
 --
 -- Title: The container crashed
+-- Clause: broke on a container that had crashed
 -- Remedy: fix the crash: exit code and last log lines of the container say more
 -- Prestop helps: no
 -- Not when: the pod was being deleted, or the container was ended for want of memory or by its liveness probe

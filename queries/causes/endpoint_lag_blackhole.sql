@@ -1,6 +1,7 @@
 -- The pod's network was gone already, and the proxy or kube-proxy still sent it a new connection: silence, no refusal.
 --
 -- Title: Sent to a pod that was gone, no answer
+-- Clause: went to a pod whose network was gone already
 -- Remedy: preStop sleep at least as long as the slowest path needs; a shorter connect timeout limits the damage
 -- Prestop helps: yes
 -- Not when: no pod was ending near the start of the try: stale connection tracking or a network fault look the same

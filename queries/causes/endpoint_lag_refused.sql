@@ -1,6 +1,7 @@
 -- The pod had closed its port after SIGTERM, and the proxy or kube-proxy still sent it a new connection.
 --
 -- Title: Sent to an ending pod, refused
+-- Clause: went to a pod that had closed its port after SIGTERM
 -- Remedy: preStop sleep at least as long as the slowest path needs to learn of the removal
 -- Prestop helps: yes
 -- Not when: the pod crashed (then nobody deleted it), it never listened (then it is new), or preStop was still

@@ -1,6 +1,7 @@
 -- The request still ran when the grace period was over, and SIGKILL ended the pod with it.
 --
 -- Title: Cut in flight by SIGKILL
+-- Clause: broke off when SIGKILL ended a pod whose grace period was over
 -- Remedy: raise terminationGracePeriodSeconds above preStop plus the longest request, or handle SIGTERM
 -- Prestop helps: no: it takes from the grace period
 -- Not when: the container ended before its grace period was over, or for want of memory

@@ -1,6 +1,7 @@
 -- The proxy reloaded and closed the client's connection; it logged no error with any pod, often no line at all.
 --
 -- Title: The proxy's reload broke the connection
+-- Clause: broke off when the proxy reloaded
 -- Remedy: reload less (batch changes, a proxy that takes endpoints without reload); longer worker-shutdown-timeout
 -- Prestop helps: no
 -- Not when: the proxy's log has a line that names an upstream error: then the pod is the cause

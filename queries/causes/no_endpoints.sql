@@ -1,6 +1,7 @@
 -- The Service had no ready pod at all, so there was nowhere to send the request.
 --
 -- Title: No ready pod to send to
+-- Clause: found no ready pod at all
 -- Remedy: at least two replicas, maxUnavailable 0, a PodDisruptionBudget, readiness probes that hold the rollout
 -- Prestop helps: no
 -- Not when: the slices show ready endpoints all the time: then the proxy had not learnt of them, or had ejected them

@@ -1,6 +1,7 @@
 -- The pod was in rotation before it listened: it has no readiness probe, or one that does not ask the right thing.
 --
 -- Title: Sent to a pod that did not listen yet
+-- Clause: went to a new pod that did not listen yet
 -- Remedy: a readiness probe (and a startup probe for slow starts) that asks the port that serves
 -- Prestop helps: no
 -- Not when: a container of the pod had ended before (then it crashed), or the pod was being deleted

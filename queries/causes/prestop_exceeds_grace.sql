@@ -1,6 +1,7 @@
 -- preStop slept for the whole grace period, so that SIGTERM and SIGKILL came together at its end and cut what ran.
 --
 -- Title: preStop longer than the grace period
+-- Clause: broke off when preStop outlasted the grace period
 -- Remedy: terminationGracePeriodSeconds above preStop plus drain time plus 2 s
 -- Prestop helps: no: it is too long already
 -- Not when: preStop is shorter than the grace period, or its length is not known
