@@ -137,6 +137,17 @@ def test_an_object_as_large_as_etcd_allows_is_kept_whole() -> None:
     assert json.loads(row["object"]) == large
 
 
+def test_a_stream_that_is_read_in_portions_comes_out_the_same(
+    samples: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = samples / "cluster" / "watch-pods.ndjson"
+    whole = import_file(path)
+    monkeypatch.setattr("zdtrace.importers.converting._PORTION_BYTES", 12_000)
+    portions = import_file(path)
+    assert portions.tables == whole.tables
+    assert portions.source.lines_in == whole.source.lines_in == 7
+
+
 def test_the_same_stream_twice_is_taken_once(taken: Take, samples: Path) -> None:
     first = taken(samples / "cluster" / "watch-pods.ndjson")
     assert not first.is_repeat

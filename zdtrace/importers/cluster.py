@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from zdtrace.importers.base import Options, Rows
+from zdtrace.importers.json_values import MAX_CHARACTERS
 from zdtrace.importers.text import Reject
 from zdtrace.recording.redaction import Policy, TooDeep, redact, redact_text
 
@@ -68,14 +69,13 @@ def observed(
 def _whole(line: int, row: dict[str, Any], found: dict[str, Any], rules: Policy) -> Record | Reject:
     try:
         row["object"] = json.dumps(redact(found, rules), ensure_ascii=False, separators=(",", ":"))
-        for value in row.values():
-            if isinstance(value, str):
-                value.encode("utf-8")
+        # Names and all are in the object: when it can be written, they can.
+        size = len(row["object"].encode("utf-8"))
     except (TooDeep, RecursionError):
         return Reject(line, "nested too deeply")
     except UnicodeEncodeError:
         return Reject(line, "not UTF-8")
-    return line, row
+    return (line, row) if size <= MAX_CHARACTERS else Reject(line, "object over 8 MB")
 
 
 def plural(kind: str) -> str:
