@@ -1,7 +1,7 @@
 -- Every moment at which a proxy took new endpoints or configuration into use; a reload is one kind.
 --
 -- Grain:    one row per config change
--- Reads:    recording.proxy_events, staging.source_clocks
+-- Reads:    staging.proxy_events
 --
 -- Columns:
 --   proxy           VARCHAR  Kind of proxy; kube-proxy is one.
@@ -19,12 +19,11 @@ with steps as (
         proxy_events.source_id,
         proxy_events.line,
         proxy_events.config_version,
-        proxy_events.logged_at_ns - source_clocks.offset_hi_ns as lo_ns,
-        proxy_events.logged_at_ns + proxy_events.resolution_ns - source_clocks.offset_lo_ns as hi_ns,
+        proxy_events.logged_lo_ns as lo_ns,
+        proxy_events.logged_hi_ns as hi_ns,
         proxy_events.duration_ms,
-        source_clocks.source || ':' || proxy_events.line as reference
-    from recording.proxy_events
-    inner join staging.source_clocks on proxy_events.source_id = source_clocks.source_id
+        proxy_events.reference
+    from staging.proxy_events
     where
         proxy_events.event in (
             'reload_began', 'reload_done', 'reload_failed', 'sync_began', 'sync_done', 'config_applied', 'config_failed'

@@ -2,7 +2,7 @@
 --
 -- Kind:     table
 -- Grain:    one row per failed request
--- Reads:    staging.requests, staging.source_clocks, recording.client_messages
+-- Reads:    staging.requests, staging.source_clocks, staging.client_messages
 --
 -- Columns:
 --   request_id      VARCHAR  `source:line`: which line of which file.
@@ -50,10 +50,10 @@ messages as (
         failed_requests.line,
         max_by(client_messages.message, client_messages.logged_at_ns) as message
     from failed_requests
-    inner join recording.client_messages
+    inner join staging.client_messages
         on
             failed_requests.thread = client_messages.thread
-            and client_messages.level in ('err', 'error', 'crit')
+            and client_messages.is_error
             and client_messages.logged_at_ns >= failed_requests.started_at_ns - 1000000
             and client_messages.logged_at_ns <= failed_requests.ended_at_ns + 20000000
     where failed_requests.status is null

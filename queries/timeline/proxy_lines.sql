@@ -2,7 +2,7 @@
 --
 -- Kind:     table
 -- Grain:    one row per such line
--- Reads:    recording.proxy_requests, staging.source_clocks
+-- Reads:    staging.proxy_requests
 --
 -- Columns:
 --   reference                  VARCHAR  `source:line`.
@@ -30,24 +30,17 @@
 --   upstream_response_times_s  VARCHAR  Comma list as logged.
 --   upstream_response_bytes    VARCHAR  Comma list as logged.
 select
-    source_clocks.source || ':' || proxy_requests.line as reference,
+    proxy_requests.reference,
     proxy_requests.source_id,
     proxy_requests.line,
     proxy_requests.proxy,
-    proxy_requests.started_at_ns - source_clocks.offset_hi_ns as started_lo_ns,
-    proxy_requests.started_at_ns + proxy_requests.resolution_ns - source_clocks.offset_lo_ns as started_hi_ns,
-    proxy_requests.ended_at_ns - source_clocks.offset_hi_ns as ended_lo_ns,
-    proxy_requests.ended_at_ns + proxy_requests.resolution_ns - source_clocks.offset_lo_ns as ended_hi_ns,
+    proxy_requests.started_lo_ns,
+    proxy_requests.started_hi_ns,
+    proxy_requests.ended_lo_ns,
+    proxy_requests.ended_hi_ns,
     proxy_requests.status,
-    case
-        when coalesce(proxy_requests.is_truncated, false) then 'cut'
-        when proxy_requests.status is null or proxy_requests.status in (408, 499, 460) then 'none'
-        else proxy_requests.status::varchar
-    end as outcome,
-    (
-        coalesce(proxy_requests.status >= 500 or proxy_requests.status in (408, 429, 460, 499), true)
-        or coalesce(proxy_requests.is_truncated, false)
-    ) as is_failed,
+    proxy_requests.outcome,
+    proxy_requests.is_failed,
     proxy_requests.path,
     proxy_requests.correlation_id,
     proxy_requests.process_id,
@@ -61,9 +54,5 @@ select
     proxy_requests.upstream_header_times_s,
     proxy_requests.upstream_response_times_s,
     proxy_requests.upstream_response_bytes
-from recording.proxy_requests
-inner join staging.source_clocks on proxy_requests.source_id = source_clocks.source_id
-where
-    coalesce(proxy_requests.status >= 500 or proxy_requests.status in (408, 429, 460, 499), true)
-    or proxy_requests.is_truncated
-    or contains(proxy_requests.upstream_addresses, ',')
+from staging.proxy_requests
+where proxy_requests.is_failed or proxy_requests.is_retried

@@ -2,7 +2,7 @@
 --
 -- Kind:     table
 -- Grain:    one row per logged error
--- Reads:    recording.proxy_events, staging.source_clocks
+-- Reads:    staging.proxy_events
 --
 -- Columns:
 --   reference         VARCHAR  `source:line`.
@@ -15,18 +15,17 @@
 --   symptom           VARCHAR  What the words say: refused, reset, unreachable, …; null when nothing we know.
 --   message           VARCHAR  The words.
 select
-    source_clocks.source || ':' || proxy_events.line as reference,
+    proxy_events.reference,
     proxy_events.process_id,
     proxy_events.connection_id,
     proxy_events.upstream_address,
     nullif(regexp_extract(proxy_events.upstream_address, '^\[?([0-9a-fA-F:.]+?)\]?:\d+$', 1), '') as upstream_ip,
-    proxy_events.logged_at_ns - source_clocks.offset_hi_ns as logged_lo_ns,
-    proxy_events.logged_at_ns + proxy_events.resolution_ns - source_clocks.offset_lo_ns as logged_hi_ns,
+    proxy_events.logged_lo_ns,
+    proxy_events.logged_hi_ns,
     case
         when contains(proxy_events.message, 'timed out') and contains(proxy_events.message, 'while reading') then 'read_timeout'
         else symptom_of_text(proxy_events.message)
     end as symptom,
     proxy_events.message
-from recording.proxy_events
-inner join staging.source_clocks on proxy_events.source_id = source_clocks.source_id
+from staging.proxy_events
 where proxy_events.event = 'upstream_error'
