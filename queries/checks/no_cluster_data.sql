@@ -7,6 +7,7 @@
 -- Columns:
 --   message  VARCHAR  What is doubtful, for people.
 select
-    'nothing of the cluster was recorded, so no pod can be blamed: '
-    || 'record it with `kubectl get pods,endpointslices,events -A -w -o json --output-watch-events` while the test runs' as message
+    'nothing of the cluster was recorded, so no pod can be blamed; while the test runs, keep '
+    || '`kubectl get pods -A -w -o json --output-watch-events`, '
+    || 'and the same of endpointslices and events' as message
 where not exists (select 1 from recording.objects)

@@ -229,7 +229,7 @@ select
     killed.deleted_hi_ns::bigint as deleted_hi_ns,
     killed.killed_lo_ns::bigint as killed_lo_ns,
     killed.killed_hi_ns::bigint as killed_hi_ns,
-    (killed.killed_lo_ns + coalesce(killed.hook_s, 0) * 1000000000)::bigint as signalled_lo_ns,
+    killed.killed_lo_ns + (coalesce(killed.hook_s, 0) * 1000000000)::bigint as signalled_lo_ns,
     case
         when killed.hook_s is null
             then coalesce(killed.exit_hi_ns, killed.killed_hi_ns + killed.grace_s * 1000000000)
@@ -237,7 +237,7 @@ select
     end::bigint as signalled_hi_ns,
     killed.withdrawn_lo_ns::bigint as withdrawn_lo_ns,
     killed.withdrawn_hi_ns::bigint as withdrawn_hi_ns,
-    greatest(killed.exit_lo_ns, killed.killed_lo_ns + coalesce(killed.hook_s, 0) * 1000000000)::bigint as exited_lo_ns,
+    greatest(killed.exit_lo_ns, killed.killed_lo_ns + (coalesce(killed.hook_s, 0) * 1000000000)::bigint)::bigint as exited_lo_ns,
     greatest(killed.exit_hi_ns, killed.exit_lo_ns)::bigint as exited_hi_ns,
     killed.gone_seen_ns::bigint as gone_hi_ns,
     killed.exit_code,
