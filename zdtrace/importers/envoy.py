@@ -80,10 +80,13 @@ class EnvoyJson:
             for field, aliases in _KEYS.items()
             if present & set(aliases)
         }
-        if "duration" not in keys:
-            raise UnusableFile(
-                head.path, "no key `duration`", hint='add "duration": "%DURATION%" to its access log'
-            )
+        for field in ("start_time", "duration", "response_code", "response_flags"):
+            if field not in keys:
+                raise UnusableFile(
+                    head.path,
+                    f"its lines have no key `{field}`",
+                    hint=f'add "{field}": "%{field.upper()}%" to the access log\'s json_format',
+                )
         return Reading(
             raw=JsonLines(dict.fromkeys(keys.values(), "VARCHAR")),
             rows=(

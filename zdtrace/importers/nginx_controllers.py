@@ -109,7 +109,7 @@ class NginxController:
         keys = {} if options.log_format else keys_of(head)
         if "status" in keys and ("request_time" in keys or "upstream_addr" in keys):
             sql = {
-                name: f"json_extract_string(nullif(r.json, ''), {literal('$.' + identifier(key))})"
+                name: f"try(json_extract_string(nullif(r.json, ''), {literal('$.' + identifier(key))}))"
                 for name, key in dated(head, keys).items()
             }
             return _Access((), Variables(sql), f"coalesce({sql['status']} is not null, false)", is_seen=True)
@@ -122,7 +122,7 @@ class NginxController:
         return _Access((log_format.pattern,), log_format.variables, is_one, is_seen=bool(seen))
 
     def _events(self, head: Head, options: Options) -> dict[str, str]:
-        said = "json_extract_string(nullif(r.json, ''), '$.{}')"
+        said = "try(json_extract_string(nullif(r.json, ''), '$.{}'))"
         message = (
             "coalesce(nullif(r.klog_message, ''), nullif(trim(r.slog_message, '\"'), ''), "
             f"{said.format('msg')}, '')"

@@ -83,7 +83,9 @@ def columns(proxy: str, instant: str, resolution: str) -> dict[str, str]:
     request = (
         rf"""regexp_extract({message}, ', request: "(.*?)", (?:subrequest|upstream|host|referrer): ', 1)"""
     )
-    upstream = rf"""regexp_extract({message}, ', upstream: "[a-z]+://(unix:[^:"]+|[^/"]+)', 1)"""
+    upstream = (
+        rf"""regexp_extract({message}, ', upstream: "[a-z]+://(?:[^/"@]*@)?(unix:[^:"]+|[^/"@]+)', 1)"""
+    )
     return {
         "logged_at_ns": instant,
         "resolution_ns": resolution,
@@ -97,7 +99,7 @@ def columns(proxy: str, instant: str, resolution: str) -> dict[str, str]:
         "upstream_address": f"nullif({upstream}, '')",
         "host": rf"""nullif(regexp_extract({message}, ', host: "([^"]*)"', 1), '')""",
         "path": f"request_path({request})",
-        "client_address": rf"nullif(regexp_extract({message}, ', client: ([^,\s]+)', 1), '')",
+        "client_address": rf"nullif(regexp_extract({message}, ', client: (unix:|[0-9A-Fa-f.:]+)', 1), '')",
         "subject": rf"""nullif(coalesce(
             nullif(regexp_extract({message}, '^(\S+) could not be resolved', 1), ''),
             regexp_extract({message}, ', excess: [^,]*? by zone "([^"]*)"', 1)), '')""",

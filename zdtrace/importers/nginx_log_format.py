@@ -36,6 +36,9 @@ _KINDS = {
     "msec": r"\d+\.\d+",
     "status": r"\d{3}|-|",
     "host": r'[^\s/"]*?',
+    # An id that a client may have sent: not a sentence, not a URL.
+    **dict.fromkeys(("req_id", "request_id", "http_x_request_id"), r"[\w.:/+=-]*"),
+    "remote_addr": r"[\w.:-]*",
     "request_uri": r'[^\s"]*',
     "uri": r'[^\s"]*?',
     **dict.fromkeys(
@@ -128,7 +131,7 @@ def _literal(text: str) -> str:
 
 
 def _kind(name: str, before: str, after: str) -> str:
-    if name in _KINDS and name != "host":
+    if name in _KINDS and name not in ("host", "http_x_request_id"):
         return _KINDS[name]
     if before.endswith('"') and after.startswith('"'):
         return r'(?:[^"\\]|\\.)*'

@@ -93,7 +93,7 @@ class TraefikJson:
             rows=(Rows("proxy_requests", _JSON_COLUMNS),),
             written="start and latency",
             skip="""r is not null and r.StartUTC is null and r.DownstreamStatus is null
-                and json_extract_string(text, '$.message') is not null""",
+                and try(json_extract_string(text, '$.message')) is not null""",
             # It may be told to keep headers of requests.
             withhold_rejects=True,
         )
