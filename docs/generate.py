@@ -17,7 +17,7 @@ def recording() -> str:
     return f"""# The tables of a recording
 
 {NOTE}
-Schema {SCHEMA_VERSION}. A table is the Parquet files in `tables/<table>/`, one for each source with rows of it.
+Schema {SCHEMA_VERSION}. A table is the Parquet files in `tables/<table>/`, one a source.
 Instants are whole nanoseconds since 1970 UTC.
 
 {contents}

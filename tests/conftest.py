@@ -8,10 +8,15 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 GOLDEN = Path(__file__).parent / "golden"
 Run = Callable[..., subprocess.CompletedProcess[str]]
+
+# How long an example takes depends on the machine. Where changes are judged, chance has no part.
+hypothesis.settings.register_profile("zdtrace", deadline=None, derandomize="CI" in os.environ)
+hypothesis.settings.load_profile("zdtrace")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
