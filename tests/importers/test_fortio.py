@@ -45,7 +45,7 @@ def test_the_standard_client_hides_bodies_that_were_cut_short_behind_204(taken: 
     found = taken(samples / "fortio/fortio_access.influx")
     cut = delivered("fortio/server-influx.ndjson.gz", cut=True) - delivered("fortio/server-influx.ndjson.gz")
     assert found.statuses[204] == cut.total() == 19
-    assert found.source.parameters["204, with -stdclient also a body cut short"] == "19"
+    assert any("204" in note for note in found.source.notes)
 
 
 def test_stderr_tells_what_went_wrong_and_on_which_thread(taken: Take, samples: Path) -> None:

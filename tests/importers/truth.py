@@ -58,7 +58,7 @@ def answered(found: Imported) -> Counter[int | None]:
     return Counter(row["status"] for row in found.requests if row["status"] and not row["is_truncated"])
 
 
-def assert_encloses(found: Imported, name: str, *, slack_ns: int = 2_000_000) -> None:
+def assert_encloses(found: Imported, name: str, *, slack_ns: int = 5_000_000) -> None:
     """Each 5xx began before the server read it and ended after the server had answered.
 
     Only 5xx: they are few, and none of them is lost on its way. Pairs in order of time: when each request encloses its

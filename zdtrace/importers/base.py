@@ -41,6 +41,12 @@ class Head:
         return [line.rstrip("\r") for line in whole[:200] if line.strip()][:50]
 
     @property
+    def first_line(self) -> int:
+        """Number of the first line that is not blank."""
+        blank = re.match(rb"(?:\xef\xbb\xbf)?\s*", self.data)
+        return 1 + (blank[0].count(b"\n") if blank else 0)
+
+    @property
     def lines(self) -> list[str]:
         """As `raw_lines`, without the time that a container runtime wrote before each."""
         return [_LOG_PREFIX.sub("", line) for line in self.raw_lines]

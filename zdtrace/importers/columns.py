@@ -63,7 +63,8 @@ class Columns:
         def text(key: str) -> str:
             return f"nullif(trim({layout.sql(mapping[key].column)}), '')" if key in mapping else "null"
 
-        instants, resolution = {}, 1
+        instants: dict[str, str] = {}
+        resolution = 1
         for key in ("start", "end"):
             if key in mapping:
                 sample = layout.sample(mapping[key].column)
@@ -181,7 +182,7 @@ def _parquet(head: Head, mapping: Mapping[str, Mapped]) -> _Layout:
 def _ndjson(head: Head, mapping: Mapping[str, Mapped]) -> _Layout:
     """A column may be a path into nested objects: `data.time`."""
     first = head.objects[0]
-    fields = {}
+    fields: dict[str, str] = {}
     for each in mapping.values():
         top = each.column if each.column in first or "." not in each.column else each.column.split(".")[0]
         fields[top] = "JSON" if top != each.column else fields.get(top, "VARCHAR")

@@ -50,13 +50,16 @@ class K6Json:
         contains = " or ".join(f"contains(text, '\"{metric}\"')" for metric in metrics)
         # Looking at the beginning is ten times faster; older k6 wrote the metric's name last.
         wanted = f"case when starts_with(text, '{{\"metric\":\"') then {begins} else {contains} end"
+        tags = "list_concat(map_entries(r.data.tags), map_entries(r.data.metadata))"
+        found = f"list_filter({tags}, lambda each: regexp_matches(each.key, '(?i)request.?id'))[1].value"
         point = "starts_with(text, '{') and ends_with(rtrim(text), '}') and contains(text, '\"metric\":')"
         return Reading(
             raw=JsonLines(fields, wanted=wanted),
-            rows=(Rows("requests", _columns("iso_ns(r.data.time)", 1, _tag)),),
+            rows=(Rows("requests", {**_columns("iso_ns(r.data.time)", 1, _tag), "correlation_id": found}),),
             skip=f"case when r is null then {point} and not ({wanted}) "
-                 "else r.type is distinct from 'Point' or r.metric <> 'http_req_duration' end",
-            reject="case when r.data.value is null then 'no duration' when r.data.value < 0 then 'negative latency' end",
+                 "else r.type = 'Metric' or (r.type = 'Point' and r.metric <> 'http_req_duration') end",
+            reject="case when r.type is distinct from 'Point' or r.metric is null then 'not a line of this format' "
+                   "when r.data.value is null then 'no duration' when r.data.value < 0 then 'negative latency' end",
             written="end and latency",
             beside=_beside("r.type = 'Point'", "r.metric", "iso_ns(r.data.time)", "r.data.value", _tag("error_code")),
             counted={_NEVER_SENT: "sum(r.data.value) filter (r.type = 'Point' and r.metric = 'dropped_iterations')"},
@@ -146,7 +149,6 @@ def _columns(end: str, resolution: int, tag: object, value: str = "r.data.value"
     known = f"case when {status} between 100 and 999 then {status} when {code} between 1400 and 1599 then {code} - 1000 end"
     words = f"concat_ws(' ', coalesce({tag('error')}, 'no response'), '(' || {tag('error_code')} || ')')"
     lost = f"({status} = 0 or {tag('error_code')} is not null or {tag('expected_response')} = 'false')"
-    entries = "list_concat(map_entries(r.data.tags), map_entries(r.data.metadata))"
     return {
         "started_at_ns": f"{end} - coalesce(ms_ns(beside.iteration_ms), ms_ns({value}) + coalesce(ms_ns(beside.blocked_ms), 0))",
         "ended_at_ns": end,
@@ -155,7 +157,6 @@ def _columns(end: str, resolution: int, tag: object, value: str = "r.data.value"
         "error": f"case when ({known}) is null and {lost} then {words} else {tag('error')} end",
         "method": tag("method"),
         "url": f"coalesce({tag('url')}, if_path({tag('name')}))",
-        "correlation_id": f"list_filter({entries}, lambda each: regexp_matches(each.key, '(?i)request.?id'))[1].value",
         "thread": tag("vu"),
     }
 
