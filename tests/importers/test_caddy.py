@@ -1,4 +1,4 @@
-"""Caddy's JSON log: a real Caddy 2.6; vegeta's headers in its lines join them exactly with the client's record.
+"""Caddy's JSON log: a real Caddy 2.6; vegeta's headers in its lines join them exactly with the client's.
 
 The error log was not recorded; its lines follow those that users quote in the project's issues.
 """

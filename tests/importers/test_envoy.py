@@ -1,4 +1,4 @@
-"""Envoy's access logs: Envoy 1.40 in front of a server that misbehaves on schedule, and Contour's from the lab."""
+"""Envoy's access logs: Envoy 1.40 before a server that misbehaves on schedule, and Contour's from the lab."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def test_the_log_agrees_with_the_client_about_every_request(log: Imported) -> No
             assert row["status"] == client.code
             assert not row["is_truncated"]
         else:
-            # The client has no status: the body was cut (200), or it left before the first byte (Envoy writes 0).
+            # The body was cut (200), or the client left before the first byte (Envoy writes 0).
             assert (row["status"], row["is_truncated"]) in ((200, True), (None, None))
     assert log.column("proxy_requests", "is_truncated").count(True) == 17
 
 
 def test_truncated_requests_are_those_that_the_server_cut(taken: Take) -> None:
-    # The server knows the ports from which Envoy came, and so does Envoy's JSON. A connection that was reset is not
-    # used again: the last line of its port is the one that was cut.
+    # The server knows the ports from which Envoy came, and so does Envoy's JSON. A reset
+    # connection is not used again: the last line of its port is the one that was cut.
     server = objects(FOLDER / "server.ndjson.zst")
     cut = {str(each["peer"]) for each in server if each.get("fate") == "rst_mid_body"}
     last_line_of_port = {

@@ -1,4 +1,4 @@
-"""HAProxy's httplog: a real HAProxy 2.6 in front of a server that misbehaves on schedule, one server always dead."""
+"""HAProxy's httplog: a real HAProxy 2.6 before a server that misbehaves on schedule and one that is dead."""
 
 from __future__ import annotations
 
@@ -80,7 +80,10 @@ def test_the_zone_is_asked_for_unless_syslog_tells_it() -> None:
 
 
 def test_no_server_and_a_request_that_never_came() -> None:
-    line = b'10.0.0.1:4711 [23/Nov/2026:16:07:59.880] fe fe/<NOSRV> -1/-1/-1/-1/5000 408 212 - - cR-- 1/1/0/0/0 0/0 "<BADREQ>"\n'
+    line = (
+        b"10.0.0.1:4711 [23/Nov/2026:16:07:59.880] fe fe/<NOSRV> -1/-1/-1/-1/5000 408 212 - - cR-- "
+        b'1/1/0/0/0 0/0 "<BADREQ>"\n'
+    )
     (row,) = import_bytes(line, options=Options(time_zone="UTC")).tables["proxy_requests"]
     assert (row["status"], row["flags"], row["method"], row["path"]) == (408, "cR--", None, None)
     assert (row["upstream_addresses"], row["upstream_statuses"], row["attempts"]) == (None, None, None)

@@ -1,5 +1,7 @@
-"""The NGINX controllers' logs. NGINX Inc's is the lab's own (version 1.12.5 with nginx 1.22); ingress-nginx' lines and those of
-newer versions are put together from the projects' sources and issues, there is no recording of them.
+"""The NGINX controllers' logs. NGINX Inc's is the lab's own (version 1.12.5 with nginx 1.22).
+
+The lines of ingress-nginx and of newer versions are put together from the projects' sources and issues: there
+is no recording of them.
 """
 
 from __future__ import annotations
@@ -25,11 +27,12 @@ NGINX Ingress controller
 I1123 16:17:03.100000       7 controller.go:196] "Configuration changes detected, backend reload required"
 2026/11/23 16:17:03 [notice] 28#28: reconfiguring
 I1123 16:17:03.350000       7 controller.go:216] "Backend successfully reloaded"
-I1123 16:17:03.351000       7 event.go:377] Event(v1.ObjectReference{Kind:"Pod"}): reason: 'RELOAD' NGINX reload
-10.0.0.1 - - [23/Nov/2026:16:17:04 +0000] "GET /a?key=s3cr3t HTTP/1.1" 200 81 "-" "curl/8" 150 0.020 [default-web-80] \
-[] 10.1.0.1:80, 10.1.0.2:80 0, 81 0.000, 0.019 502, 200 291ee8f3273d2aa68311ec5e665ce4b9
-2026/11/23 16:17:04 [error] 31#31: *12 connect() failed (111: Connection refused) while connecting to upstream, \
-client: 10.0.0.1, server: a, request: "GET /a?key=s3cr3t HTTP/1.1", upstream: "http://10.1.0.1:80/a", host: "a"
+I1123 16:17:03.351000       7 event.go:377] Event(v1.ObjectReference{Kind:"Pod"}): reason: 'RELOAD'
+10.0.0.1 - - [23/Nov/2026:16:17:04 +0000] "GET /a?key=s3cr3t HTTP/1.1" 200 81 "-" "curl/8" 150 0.020 \
+[default-web-80] [] 10.1.0.1:80, 10.1.0.2:80 0, 81 0.000, 0.019 502, 200 291ee8f3273d2aa68311ec5e665ce4b9
+2026/11/23 16:17:04 [error] 31#31: *12 connect() failed (111: Connection refused) while connecting to \
+upstream, client: 10.0.0.1, server: a, request: "GET /a?key=s3cr3t HTTP/1.1", \
+upstream: "http://10.1.0.1:80/a", host: "a"
 I1123 16:17:05.000000       7 controller.go:228] "Dynamic reconfiguration succeeded"
 W1123 16:17:06.000000       7 controller.go:1112] Service "default/web" does not have any active Endpoint.
 E1123 16:17:07.000000       7 controller.go:205] Unexpected failure reloading the backend:
@@ -122,7 +125,8 @@ def test_the_log_of_an_ingress_nginx_pod_is_three_logs_in_one() -> None:
 def test_newer_versions_write_the_year_or_structured_lines() -> None:
     lines = (
         b"I20261123 16:17:03.000001   1 manager.go:1] Reloading nginx with configVersion: 3\n"
-        b'time=2026-11-23T16:17:04.5Z level=INFO source=verify.go:88 msg="success, version 3 ensured. took: 1.5s"\n'
+        b"time=2026-11-23T16:17:04.5Z level=INFO source=verify.go:88 "
+        b'msg="success, version 3 ensured. took: 1.5s"\n'
         b'{"time":"2026-11-23T16:17:05Z","level":"INFO","msg":"Reloading nginx with configVersion: 4"}\n'
     )
     rows = import_bytes(lines).tables["proxy_events"]

@@ -1,4 +1,4 @@
-"""nginx' error log: the lab's (stamped by containerd) and one of nginx 1.22 with the access log of the same requests."""
+"""nginx' error log: the lab's, stamped by containerd, and one with the access log of its requests."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ ERRORS, STAMPED = SAMPLES / "nginx" / "error.log", SAMPLES / "nginx-kic" / "erro
 UTC_ZONE = Options(time_zone="UTC")
 SECOND = 1_000_000_000
 LINE = (
-    b"2026/11/23 16:07:56 [error] 28#28: *17 connect() failed (111: Connection refused) while connecting to upstream, "
-    b'client: 127.0.0.1, server: , request: "GET /item?token=s3cr3t HTTP/1.1", '
+    b"2026/11/23 16:07:56 [error] 28#28: *17 connect() failed (111: Connection refused) while connecting "
+    b'to upstream, client: 127.0.0.1, server: , request: "GET /item?token=s3cr3t HTTP/1.1", '
     b'upstream: "http://10.0.0.9:8080/item?token=s3cr3t", host: "shop.example"\n'
 )
 
@@ -108,7 +108,8 @@ def test_one_reload_is_one_event_and_each_worker_comes_and_goes(taken: Take) -> 
     ("message", "event", "address"),
     [
         (
-            'no live upstreams while connecting to upstream, client: 1.2.3.4, upstream: "http://default-demo-80/x"',
+            "no live upstreams while connecting to upstream, client: 1.2.3.4, "
+            'upstream: "http://default-demo-80/x"',
             "upstream_error",
             "default-demo-80",
         ),
@@ -147,7 +148,7 @@ def test_what_counts_as_an_upstream_s_error(message: str, event: str, address: s
     [
         "*1 client 1.2.3.4 closed keepalive connection",
         "*1 recv() failed (104: Connection reset by peer) while waiting for request, client: 1.2.3.4",
-        "*1 epoll_wait() reported that client prematurely closed connection, so upstream connection is closed too",
+        "*1 epoll_wait() reported that client prematurely closed connection, so upstream is closed too",
         "*1 SSL_do_handshake() failed (SSL: error) while SSL handshaking, client: 1.2.3.4",
         "signal 17 (SIGCHLD) received from 421",
     ],

@@ -1,8 +1,9 @@
-"""Hostile proxies' logs: whatever a line holds, it is kept, skipped or counted, and no secret of it is written down."""
+"""Hostile proxies' logs: whatever a line holds is kept, skipped or counted, and no secret is written down."""
 
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,10 +22,13 @@ from zdtrace.recording.store import extend
 
 OPTIONS = Options(time_zone="UTC", year=2026)
 TRAEFIK = (
-    b'{"ClientAddr":"10.0.0.1:1","Duration":3454189,"DownstreamStatus":502,"OriginStatus":502,"RequestMethod":"GET",'
-    b'"RequestPath":"/","RetryAttempts":1,"ServiceAddr":"10.1.0.8:80","StartUTC":"2026-11-23T16:07:56.1Z"}\n'
+    b'{"ClientAddr":"10.0.0.1:1","Duration":3454189,"DownstreamStatus":502,"OriginStatus":502,'
+    b'"RequestMethod":"GET","RequestPath":"/","RetryAttempts":1,"ServiceAddr":"10.1.0.8:80","StartUTC":"2026-11-23T16:07:56.1Z"}\n'
 )
-CLF = b'10.0.0.1 - - [23/Nov/2026:16:07:56 +0000] "GET / HTTP/1.1" 502 11 "-" "curl/8" 17 "web" "http://10.1.0.8:80" 4ms\n'
+CLF = (
+    b'10.0.0.1 - - [23/Nov/2026:16:07:56 +0000] "GET / HTTP/1.1" 502 11 "-" "curl/8" 17 '
+    b'"web" "http://10.1.0.8:80" 4ms\n'
+)
 LOGS = {
     "nginx-json": "nginx/json.log.zst",
     "nginx-combined": "nginx/combined.log",
@@ -76,16 +80,12 @@ def mutated(draw: st.DrawFn, line: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("importer", [*LOGS, "traefik-json", "traefik-clf"])
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_a_broken_line_never_breaks_the_import(importer: str, data: st.DataObject) -> None:
     lines = [data.draw(mutated(line)) for line in some_lines(importer)]
-    try:
-        import_bytes(
-            b"\n".join(lines) + b"\n", options=OPTIONS, as_format=importer
-        )  # keeps the account itself
-    except UnusableFile as refusal:
-        assert refusal.reason
+    with suppress(UnusableFile):  # the account is checked by import_bytes
+        import_bytes(b"\n".join(lines) + b"\n", options=OPTIONS, as_format=importer)
 
 
 @pytest.mark.parametrize("importer", [*LOGS, "traefik-json", "traefik-clf"])
@@ -98,7 +98,8 @@ def test_a_file_of_something_else_is_refused_or_rejected_line_by_line(importer: 
         assert found.source.rows_kept == 0
 
 
-SECRET = "hunter2hunter2"
+SECRET = "hunter2" * 2
+PLACES = (b"GET /", b'"-"', b'"path":"', b'"uri":"/', b'"RequestPath":"', b"HTTP/1.1", b"failed", b": ")
 PLANTED = [
     f"/login?password={SECRET}",
     f"/a?x=1&token={SECRET}&y=2",
@@ -111,18 +112,7 @@ HEADERS = [f"Authorization: Bearer {SECRET}", f"Cookie: sid={SECRET}; b=c", f"X-
 def test_no_secret_in_a_line_gets_into_the_files(importer: str) -> None:
     written: list[bytes] = []
     for line, secret in product(some_lines(importer), [*PLANTED, *HEADERS]):
-        for place in (
-            b"GET /",
-            b'"-"',
-            b'"path":"',
-            b'"uri":"/',
-            b'"RequestPath":"',
-            b"HTTP/1.1",
-            b"failed",
-            b": ",
-        ):
-            if place in line:
-                written.append(line.replace(place, place + secret.encode(), 1))
+        written += [line.replace(place, place + secret.encode(), 1) for place in PLACES if place in line]
         written.append(line + secret.encode())
         written.append(line[: len(line) // 2] + secret.encode())
     with TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""Traefik's access log. No Traefik ran for these: the lines follow its documentation and lines that its users published."""
+"""Traefik's access log. No Traefik ran for these: the lines follow its documentation and its users."""
 
 from __future__ import annotations
 

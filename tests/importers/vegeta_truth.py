@@ -1,7 +1,7 @@
 """The client's side of the proxies' samples: what vegeta got for each request, to compare a proxy's log with.
 
-The samples were made by two vegeta runs through the proxy: `/item` (and `/retry`) at 12/s with 3 s timeout, and
-`/impatient` at 5/s with 0.5 s timeout.
+The samples were made by two vegeta runs through the proxy: `/item` (and `/retry`) at 12/s with 3 s timeout,
+and `/impatient` at 5/s with 0.5 s timeout.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def sent(folder: Path) -> list[Sent]:
 
 
 def pairs(folder: Path, rows: list[Row]) -> list[tuple[Sent, Row]]:
-    """Lay the proxy's rows beside the client's: for each kind of path the n-th started beside the n-th sent."""
+    """Lay the proxy's rows beside the client's: for each kind of path the n-th started, the n-th sent."""
     client = sent(folder)
     found: list[tuple[Sent, Row]] = []
     for kind in ("item", "impatient", "retry"):
