@@ -47,8 +47,11 @@ errors_by_template as (
         rollouts.started_lo_ns,
         count(*) filter (where errors.template_hash = rollouts.template_hash) as errors_on_new,
         count(*) filter (where errors.template_hash <> rollouts.template_hash) as errors_on_old,
-        count(*) filter (where errors.template_hash is null and errors.ended_hi_ns < rollouts.started_lo_ns) as errors_before,
-        count(*) filter (where errors.template_hash is null and errors.ended_hi_ns >= rollouts.started_lo_ns) as errors_after
+        count(*) filter (where errors.template_hash is null and errors.ended_hi_ns < rollouts.started_lo_ns)
+            as errors_before,
+        count(*) filter (
+            where errors.template_hash is null and errors.ended_hi_ns >= rollouts.started_lo_ns
+        ) as errors_after
     from timeline.rollouts
     cross join errors
     group by rollouts.template_hash, rollouts.started_lo_ns

@@ -41,7 +41,8 @@ where
     and (not attempt_pods.is_deleted or attempt_pods.ended_lo_ns < attempt_pods.deleted_hi_ns)
     and (
         attempt_pods.linked_by <> 'time'
-        or attempt_pods.started_lo_ns <= coalesce(container_exits.restarted_hi_ns, attempt_pods.started_lo_ns) + 1000000000
+        or attempt_pods.started_lo_ns
+        <= coalesce(container_exits.restarted_hi_ns, attempt_pods.started_lo_ns) + 1000000000
     )
 qualify row_number() over (
     partition by attempt_pods.request_id, attempt_pods.attempt, attempt_pods.pod_uid

@@ -24,11 +24,22 @@ select
     attempt_pods.attempt,
     instant_at(attempt_pods.exited_lo_ns, attempt_pods.exited_hi_ns) as evidence_at,
     coalesce(attempt_pods.reference, attempt_pods.pod_reference) as evidence_ref,
-    tier_of(attempt_pods.linked_by, attempt_pods.matched_by, attempt_pods.evidence, attempt_pods.started_hi_ns >= attempt_pods.exited_lo_ns and attempt_pods.started_lo_ns >= attempt_pods.deleted_lo_ns) as tier,
-    case when attempt_pods.linked_by = 'time' and attempt_pods.symptom = 'timeout' then 0.8 else 1.0 end as weight,
+    tier_of(
+        attempt_pods.linked_by,
+        attempt_pods.matched_by,
+        attempt_pods.evidence,
+        attempt_pods.started_hi_ns >= attempt_pods.exited_lo_ns
+        and attempt_pods.started_lo_ns >= attempt_pods.deleted_lo_ns
+    ) as tier,
+    case when attempt_pods.linked_by = 'time' and attempt_pods.symptom = 'timeout' then 0.8 else 1.0 end
+        as weight,
     attempt_pods.pod_uid,
-    attempt_pods.pod_trigger as pod_trigger,
-    ((attempt_pods.started_lo_ns - attempt_pods.killed_hi_ns) + (attempt_pods.started_hi_ns - attempt_pods.killed_lo_ns)) / 2e6
+    attempt_pods.pod_trigger,
+    (
+        (attempt_pods.started_lo_ns - attempt_pods.killed_hi_ns)
+        + (attempt_pods.started_hi_ns - attempt_pods.killed_lo_ns)
+    )
+    / 2e6
         as since_kill_ms
 from timeline.attempt_pods
 where
@@ -37,7 +48,8 @@ where
     and (
         attempt_pods.linked_by <> 'time'
         or attempt_pods.started_lo_ns
-        <= coalesce(attempt_pods.gone_hi_ns, attempt_pods.exited_hi_ns) + 1000000000 * getvariable('max_lag_unaddressed_s')
+        <= coalesce(attempt_pods.gone_hi_ns, attempt_pods.exited_hi_ns)
+        + 1000000000 * getvariable('max_lag_unaddressed_s')
     )
     and (
         attempt_pods.symptom = 'unreachable'

@@ -25,7 +25,12 @@ select
     attempt_pods.attempt,
     instant_at(attempt_pods.signalled_lo_ns, attempt_pods.signalled_hi_ns) as evidence_at,
     coalesce(attempt_pods.reference, attempt_pods.pod_reference) as evidence_ref,
-    tier_of(attempt_pods.linked_by, attempt_pods.matched_by, attempt_pods.evidence, attempt_pods.ended_lo_ns >= attempt_pods.deleted_lo_ns) as tier,
+    tier_of(
+        attempt_pods.linked_by,
+        attempt_pods.matched_by,
+        attempt_pods.evidence,
+        attempt_pods.ended_lo_ns >= attempt_pods.deleted_lo_ns
+    ) as tier,
     case
         when attempt_pods.linked_by <> 'time' then 1.0
         when attempt_pods.symptom = 'refused' then 0.8
@@ -33,8 +38,12 @@ select
         else 0.3
     end as weight,
     attempt_pods.pod_uid,
-    attempt_pods.pod_trigger as pod_trigger,
-    ((attempt_pods.started_lo_ns - attempt_pods.killed_hi_ns) + (attempt_pods.started_hi_ns - attempt_pods.killed_lo_ns)) / 2e6
+    attempt_pods.pod_trigger,
+    (
+        (attempt_pods.started_lo_ns - attempt_pods.killed_hi_ns)
+        + (attempt_pods.started_hi_ns - attempt_pods.killed_lo_ns)
+    )
+    / 2e6
         as since_kill_ms
 from timeline.attempt_pods
 where
@@ -44,5 +53,9 @@ where
     and (
         attempt_pods.symptom = 'refused'
         -- Without the proxy's log a 502 says only that no answer came from the pod.
-        or (attempt_pods.symptom is null and attempt_pods.linked_by = 'time' and attempt_pods.status in (502, 503))
+        or (
+            attempt_pods.symptom is null
+            and attempt_pods.linked_by = 'time'
+            and attempt_pods.status in (502, 503)
+        )
     )

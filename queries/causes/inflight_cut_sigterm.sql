@@ -25,15 +25,24 @@ select
     attempt_pods.attempt,
     instant_at(attempt_pods.signalled_lo_ns, attempt_pods.signalled_hi_ns) as evidence_at,
     coalesce(attempt_pods.reference, attempt_pods.pod_reference) as evidence_ref,
-    tier_of(attempt_pods.linked_by, attempt_pods.matched_by, attempt_pods.evidence, attempt_pods.ended_lo_ns >= attempt_pods.deleted_lo_ns) as tier,
+    tier_of(
+        attempt_pods.linked_by,
+        attempt_pods.matched_by,
+        attempt_pods.evidence,
+        attempt_pods.ended_lo_ns >= attempt_pods.deleted_lo_ns
+    ) as tier,
     case
         when attempt_pods.linked_by <> 'time' or attempt_pods.symptom is not null then 1.0
         when attempt_pods.started_lo_ns >= attempt_pods.signalled_hi_ns then 0.3
         else 0.7
     end as weight,
     attempt_pods.pod_uid,
-    attempt_pods.pod_trigger as pod_trigger,
-    ((attempt_pods.started_lo_ns - attempt_pods.killed_hi_ns) + (attempt_pods.started_hi_ns - attempt_pods.killed_lo_ns)) / 2e6
+    attempt_pods.pod_trigger,
+    (
+        (attempt_pods.started_lo_ns - attempt_pods.killed_hi_ns)
+        + (attempt_pods.started_hi_ns - attempt_pods.killed_lo_ns)
+    )
+    / 2e6
         as since_kill_ms
 from timeline.attempt_pods
 where
@@ -44,10 +53,15 @@ where
     and not (attempt_pods.is_sigkilled and attempt_pods.ended_hi_ns >= attempt_pods.exited_lo_ns)
     and (
         attempt_pods.symptom in ('reset', 'truncated')
-        or (attempt_pods.symptom is null and attempt_pods.linked_by = 'time' and attempt_pods.status in (502, 503))
+        or (
+            attempt_pods.symptom is null
+            and attempt_pods.linked_by = 'time'
+            and attempt_pods.status in (502, 503)
+        )
     )
     -- A request whose pod nobody logged ended with that pod, or not on it.
     and (
         attempt_pods.linked_by <> 'time'
-        or attempt_pods.ended_lo_ns <= coalesce(attempt_pods.exited_hi_ns, attempt_pods.ended_hi_ns) + 100000000
+        or attempt_pods.ended_lo_ns
+        <= coalesce(attempt_pods.exited_hi_ns, attempt_pods.ended_hi_ns) + 100000000
     )

@@ -22,7 +22,8 @@
 select
     attempts.request_id,
     attempts.attempt,
-    instant_at(config_changes.began_lo_ns, coalesce(config_changes.done_hi_ns, config_changes.began_lo_ns)) as evidence_at,
+    instant_at(config_changes.began_lo_ns, coalesce(config_changes.done_hi_ns, config_changes.began_lo_ns))
+        as evidence_at,
     config_changes.reference as evidence_ref,
     'C' as tier,
     0.9::double as weight,
@@ -34,14 +35,17 @@ inner join timeline.config_changes
     on
         config_changes.kind = 'reload'
         and attempts.ended_hi_ns >= config_changes.began_lo_ns
-        and attempts.ended_lo_ns <= coalesce(config_changes.done_hi_ns, config_changes.began_lo_ns) + 500000000
+        and attempts.ended_lo_ns
+        <= coalesce(config_changes.done_hi_ns, config_changes.began_lo_ns) + 500000000
 where
     attempts.proxy_reference is null
     and attempts.symptom in ('reset', 'truncated')
     -- Only where the proxy's access log was recorded does a missing line mean anything.
     and exists (
         select 1 from staging.proxy_spans
-        where proxy_spans.first_lo_ns <= attempts.ended_hi_ns and proxy_spans.last_hi_ns >= attempts.started_lo_ns
+        where
+            proxy_spans.first_lo_ns <= attempts.ended_hi_ns
+            and proxy_spans.last_hi_ns >= attempts.started_lo_ns
     )
 qualify row_number() over (
     partition by attempts.request_id, attempts.attempt order by config_changes.began_lo_ns desc

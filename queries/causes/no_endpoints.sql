@@ -30,10 +30,13 @@ with attempts_without_endpoints as (
     left outer join timeline.empty_services
         on
             attempts.ended_hi_ns >= empty_services.from_lo_ns
-            and attempts.started_lo_ns <= coalesce(empty_services.until_hi_ns + 5000000000, attempts.started_lo_ns)
+            and attempts.started_lo_ns
+            <= coalesce(empty_services.until_hi_ns + 5000000000, attempts.started_lo_ns)
     where
         attempts.symptom = 'no_endpoints'
-        or (attempts.proxy_reference is null and attempts.upstream_ip is null and attempts.symptom = 'refused')
+        or (
+            attempts.proxy_reference is null and attempts.upstream_ip is null and attempts.symptom = 'refused'
+        )
         or (attempts.proxy_reference is null and attempts.symptom is null and attempts.status = 503)
     qualify row_number() over (
         partition by attempts.request_id, attempts.attempt order by empty_services.from_lo_ns desc nulls last
@@ -52,8 +55,10 @@ select
         attempts_without_endpoints.service_reference
     ) as evidence_ref,
     case
-        when attempts_without_endpoints.symptom is distinct from 'no_endpoints' then 'C'
-        when attempts_without_endpoints.matched_by in ('self', 'id') and attempts_without_endpoints.service_name is not null
+        when coalesce(attempts_without_endpoints.symptom, '') <> 'no_endpoints' then 'C'
+        when
+            attempts_without_endpoints.matched_by in ('self', 'id')
+            and attempts_without_endpoints.service_name is not null
             then 'A'
         else 'B'
     end as tier,

@@ -31,7 +31,9 @@ select
     case
         when exists (
             select 1 from timeline.rollouts
-            where rollouts.workload = pod_lifecycles.workload and rollouts.template_hash = attempt_pods.template_hash
+            where
+                rollouts.workload = pod_lifecycles.workload
+                and rollouts.template_hash = attempt_pods.template_hash
         ) then 'rollout'
         else 'start'
     end as pod_trigger,
@@ -46,5 +48,9 @@ where
     and attempt_pods.ended_lo_ns <= attempt_pods.started_pod_lo_ns + 1000000000 * getvariable('warm_up_s')
     and (
         attempt_pods.symptom = 'refused'
-        or (attempt_pods.symptom is null and attempt_pods.linked_by = 'time' and attempt_pods.status in (502, 503))
+        or (
+            attempt_pods.symptom is null
+            and attempt_pods.linked_by = 'time'
+            and attempt_pods.status in (502, 503)
+        )
     )

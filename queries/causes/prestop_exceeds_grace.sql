@@ -26,11 +26,20 @@ select
     attempt_pods.attempt,
     instant_at(attempt_pods.exited_lo_ns, attempt_pods.exited_hi_ns) as evidence_at,
     coalesce(attempt_pods.reference, attempt_pods.pod_reference) as evidence_ref,
-    tier_of(attempt_pods.linked_by, attempt_pods.matched_by, attempt_pods.evidence, attempt_pods.ended_lo_ns >= attempt_pods.killed_lo_ns) as tier,
+    tier_of(
+        attempt_pods.linked_by,
+        attempt_pods.matched_by,
+        attempt_pods.evidence,
+        attempt_pods.ended_lo_ns >= attempt_pods.killed_lo_ns
+    ) as tier,
     1.0 as weight,
     attempt_pods.pod_uid,
-    attempt_pods.pod_trigger as pod_trigger,
-    ((attempt_pods.started_lo_ns - attempt_pods.killed_hi_ns) + (attempt_pods.started_hi_ns - attempt_pods.killed_lo_ns)) / 2e6
+    attempt_pods.pod_trigger,
+    (
+        (attempt_pods.started_lo_ns - attempt_pods.killed_hi_ns)
+        + (attempt_pods.started_hi_ns - attempt_pods.killed_lo_ns)
+    )
+    / 2e6
         as since_kill_ms,
     attempt_pods.grace_s,
     attempt_pods.prestop_s
@@ -44,5 +53,9 @@ where
     and attempt_pods.started_lo_ns <= attempt_pods.exited_hi_ns
     and (
         attempt_pods.symptom in ('reset', 'truncated')
-        or (attempt_pods.symptom is null and attempt_pods.linked_by = 'time' and attempt_pods.status in (502, 503))
+        or (
+            attempt_pods.symptom is null
+            and attempt_pods.linked_by = 'time'
+            and attempt_pods.status in (502, 503)
+        )
     )

@@ -22,5 +22,6 @@ from timeline.attempts
 left outer join causes.every on attempts.request_id = every.request_id and attempts.attempt = every.attempt
 where attempts.is_near_miss
 qualify row_number() over (
-    partition by attempts.request_id, attempts.attempt order by every.tier, every.weight desc, every.cause
+    partition by attempts.request_id, attempts.attempt
+    order by every.tier asc, every.weight desc, every.cause asc
 ) = 1

@@ -64,7 +64,8 @@ ranked as (
         lead(candidates.cause) over by_likelihood as runner_up
     from candidates
     window by_likelihood as (
-        partition by candidates.request_id order by candidates.tier, candidates.weight desc, candidates.cause
+        partition by candidates.request_id
+        order by candidates.tier asc, candidates.weight desc, candidates.cause asc
     )
 )
 

@@ -42,7 +42,11 @@ dated as (
         parsed.source_id,
         parsed.line,
         parsed.event,
-        coalesce(nullif(parsed.event.source.component, ''), parsed.event.reportingcomponent, parsed.event.reportingcontroller)
+        coalesce(
+            nullif(parsed.event.source.component, ''),
+            parsed.event.reportingcomponent,
+            parsed.event.reportingcontroller
+        )
             as component,
         coalesce(event_name_ns(parsed.name), second_ns(parsed.event.eventtime)) as exact_ns,
         second_ns(coalesce(parsed.event.firsttimestamp, parsed.event.deprecatedfirsttimestamp)) as second_ns
@@ -53,7 +57,7 @@ dated as (
 select
     dated.uid as event_uid,
     source_clocks.source || ':' || dated.line as reference,
-    dated.event.reason as reason,
+    dated.event.reason,
     coalesce(dated.event.message, dated.event.note) as message,
     dated.component,
     coalesce(dated.event.involvedobject.kind, dated.event.regarding.kind) as about_kind,

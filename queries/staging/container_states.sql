@@ -36,8 +36,10 @@ select
     parsed.container.name as container,
     parsed.container.restartcount as restart_count,
     second_ns(parsed.container.state.running.startedat) as started_ns,
-    coalesce(parsed.container.state.terminated.exitcode, parsed.container.laststate.terminated.exitcode) as exit_code,
-    coalesce(parsed.container.state.terminated.reason, parsed.container.laststate.terminated.reason) as exit_reason,
+    coalesce(parsed.container.state.terminated.exitcode, parsed.container.laststate.terminated.exitcode)
+        as exit_code,
+    coalesce(parsed.container.state.terminated.reason, parsed.container.laststate.terminated.reason)
+        as exit_reason,
     second_ns(coalesce(
         parsed.container.state.terminated.finishedat, parsed.container.laststate.terminated.finishedat
     )) as exited_ns

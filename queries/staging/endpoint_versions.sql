@@ -40,7 +40,10 @@ with parsed as (
         objects.kind = 'EndpointSlice'
         or (
             objects.kind = 'Endpoints'
-            and not exists (select 1 from recording.objects as others where others.kind = 'EndpointSlice')
+            and not exists (
+                select 1 from recording.objects as others
+                where others.kind = 'EndpointSlice'
+            )
         )
     qualify row_number() over (
         partition by objects.uid, objects.resource_version, objects.event_type
@@ -69,30 +72,43 @@ addressed as (
             }),
             flatten(list_transform(coalesce(parsed.slice.subsets, []), lambda subset: list_concat(
                 list_transform(coalesce(subset.addresses, []), lambda address: {
-                    'ip': address.ip, 'uid': address.targetref.uid, 'is_ready': true, 'is_terminating': null::boolean
+                    'ip': address.ip,
+                    'uid': address.targetref.uid,
+                    'is_ready': true,
+                    'is_terminating': null::boolean
                 }),
                 list_transform(coalesce(subset.notreadyaddresses, []), lambda address: {
-                    'ip': address.ip, 'uid': address.targetref.uid, 'is_ready': false, 'is_terminating': null::boolean
+                    'ip': address.ip,
+                    'uid': address.targetref.uid,
+                    'is_ready': false,
+                    'is_terminating': null::boolean
                 })
             )))
         ) end as addresses
     from parsed
     where parsed.slice is not null
+),
+
+entries as (
+    select
+        addressed.*,
+        -- A version without addresses keeps its row: it tells that there were none.
+        unnest(case when len(addressed.addresses) = 0 then [null] else addressed.addresses end) as endpoint
+    from addressed
 )
 
 select
-    addressed.uid as slice_uid,
-    source_clocks.source || ':' || addressed.line as reference,
-    addressed.namespace,
-    coalesce(addressed.labelled_service, addressed.name) as service_name,
-    try_cast(addressed.resource_version as ubigint) as version,
-    addressed.event_type,
-    addressed.observed_at_ns - source_clocks.offset_hi_ns as observed_lo_ns,
-    addressed.observed_at_ns - source_clocks.offset_lo_ns as observed_hi_ns,
-    endpoints.endpoint.ip as pod_ip,
-    endpoints.endpoint.uid as pod_uid,
-    endpoints.endpoint.is_ready as is_ready,
-    endpoints.endpoint.is_terminating as is_terminating
-from addressed
-inner join staging.source_clocks on addressed.source_id = source_clocks.source_id
-left outer join lateral (select unnest(addressed.addresses) as endpoint) as endpoints on true
+    entries.uid as slice_uid,
+    source_clocks.source || ':' || entries.line as reference,
+    entries.namespace,
+    coalesce(entries.labelled_service, entries.name) as service_name,
+    try_cast(entries.resource_version as ubigint) as version,
+    entries.event_type,
+    entries.observed_at_ns - source_clocks.offset_hi_ns as observed_lo_ns,
+    entries.observed_at_ns - source_clocks.offset_lo_ns as observed_hi_ns,
+    entries.endpoint.ip as pod_ip,
+    entries.endpoint.uid as pod_uid,
+    entries.endpoint.is_ready,
+    entries.endpoint.is_terminating
+from entries
+inner join staging.source_clocks on entries.source_id = source_clocks.source_id

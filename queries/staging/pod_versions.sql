@@ -69,7 +69,8 @@ select
     parsed.pod.status.podip as pod_ip,
     parsed.pod.spec.nodename as node_name,
     coalesce(
-        parsed.pod.metadata.labels['pod-template-hash'], parsed.pod.metadata.labels['controller-revision-hash']
+        parsed.pod.metadata.labels['pod-template-hash'],
+        parsed.pod.metadata.labels['controller-revision-hash']
     ) as template_hash,
     list_filter(parsed.pod.metadata.ownerreferences, lambda owner: owner.controller)[1].kind as owner_kind,
     list_filter(parsed.pod.metadata.ownerreferences, lambda owner: owner.controller)[1].name as owner_name,
@@ -82,7 +83,9 @@ select
         lambda container: coalesce(
             container.lifecycle.prestop.sleep.seconds::double,
             try_cast(nullif(regexp_extract(
-                array_to_string(container.lifecycle.prestop.exec.command, ' '), '(?:^|[ /;&|])sleep +([0-9.]+)', 1
+                array_to_string(container.lifecycle.prestop.exec.command, ' '),
+                '(?:^|[ /;&|])sleep +([0-9.]+)',
+                1
             ), '') as double)
         )
     )) as prestop_s,
@@ -98,13 +101,18 @@ select
         lambda container: container.readinessprobe is not null or container.startupprobe is not null
     )), false) as has_readiness,
     coalesce(
-        list_filter(parsed.pod.status.conditions, lambda condition: condition.type = 'Ready')[1].status = 'True', false
+        list_filter(parsed.pod.status.conditions, lambda condition: condition.type = 'Ready')[1].status
+        = 'True',
+        false
     ) as is_ready,
     second_ns(
-        list_filter(parsed.pod.status.conditions, lambda condition: condition.type = 'Ready')[1].lasttransitiontime
+        list_filter(parsed.pod.status.conditions, lambda condition: condition.type = 'Ready')[
+            1
+        ].lasttransitiontime
     ) as ready_changed_ns,
     list_filter(
-        parsed.pod.status.conditions, lambda condition: condition.type = 'DisruptionTarget' and condition.status = 'True'
+        parsed.pod.status.conditions,
+        lambda condition: condition.type = 'DisruptionTarget' and condition.status = 'True'
     )[1].reason as disruption
 from parsed
 inner join staging.source_clocks on parsed.source_id = source_clocks.source_id

@@ -51,7 +51,8 @@ with lifecycles as (
         pod_triggers.pod_trigger,
         coalesce(
             pod_lifecycles.exit_code = 137 and coalesce(pod_lifecycles.exit_reason <> 'OOMKilled', true)
-            and pod_lifecycles.exited_hi_ns - pod_lifecycles.killed_lo_ns >= (pod_lifecycles.grace_s - 1) * 1000000000,
+            and pod_lifecycles.exited_hi_ns - pod_lifecycles.killed_lo_ns
+            >= (pod_lifecycles.grace_s - 1) * 1000000000,
             false
         ) as is_sigkilled,
         (
@@ -100,7 +101,11 @@ by_time as (
             (
                 attempts.ended_hi_ns >= lifecycles.killed_lo_ns
                 and attempts.started_lo_ns
-                <= coalesce(lifecycles.gone_hi_ns, lifecycles.exited_hi_ns, lifecycles.killed_hi_ns + lifecycles.grace_s * 1000000000)
+                <= coalesce(
+                    lifecycles.gone_hi_ns,
+                    lifecycles.exited_hi_ns,
+                    lifecycles.killed_hi_ns + lifecycles.grace_s * 1000000000
+                )
                 + 1000000000 * getvariable('max_lag_unaddressed_s')
             )
             or (
@@ -108,7 +113,7 @@ by_time as (
                 and attempts.ended_hi_ns >= lifecycles.started_lo_ns
                 and attempts.started_lo_ns <= lifecycles.started_hi_ns + 1000000000 * getvariable('warm_up_s')
             )
-            or lifecycles.crashed_lo_ns <= attempts.ended_hi_ns
+            or attempts.ended_hi_ns >= lifecycles.crashed_lo_ns
     where attempts.proxy_reference is null and attempts.pod_name is null
 ),
 

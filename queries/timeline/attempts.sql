@@ -38,7 +38,8 @@ with lines as (
         proxy_matches.matched_by,
         proxy_matches.request_id is null as is_healed,
         proxy_lines.*,
-        greatest(1, len(regexp_split_to_array(coalesce(proxy_lines.upstream_addresses, ''), ' *, *| +: +'))) as tries
+        greatest(1, len(regexp_split_to_array(coalesce(proxy_lines.upstream_addresses, ''), ' *, *| +: +')))
+            as tries
     from timeline.proxy_lines
     left outer join timeline.proxy_matches on proxy_lines.reference = proxy_matches.proxy_reference
     where proxy_matches.request_id is not null or not proxy_lines.is_failed
@@ -58,7 +59,8 @@ entries as (
         try_cast(list_entry(tries.upstream_statuses, tries.attempt) as integer) as upstream_status,
         list_entry(tries.upstream_connect_times_s, tries.attempt) as connect_s,
         list_entry(tries.upstream_header_times_s, tries.attempt) as header_s,
-        coalesce(try_cast(list_entry(tries.upstream_response_times_s, tries.attempt) as double), 0) as response_s,
+        coalesce(try_cast(list_entry(tries.upstream_response_times_s, tries.attempt) as double), 0)
+            as response_s,
         try_cast(list_entry(tries.upstream_response_bytes, tries.attempt) as bigint) as response_bytes
     from tries
 ),
@@ -97,7 +99,7 @@ words_by_connection as (
             spans.connection_id = upstream_errors.connection_id
             and spans.process_id = upstream_errors.process_id
             and spans.upstream_address = upstream_errors.upstream_address
-            and upstream_errors.logged_hi_ns >= spans.started_lo_ns
+            and spans.started_lo_ns <= upstream_errors.logged_hi_ns
             and upstream_errors.logged_lo_ns <= spans.ended_hi_ns + 1000000000
     group by spans.request_id, spans.attempt
 ),
@@ -112,7 +114,7 @@ words_by_time as (
     inner join timeline.upstream_errors
         on
             spans.upstream_address = upstream_errors.upstream_address
-            and upstream_errors.logged_hi_ns >= spans.started_lo_ns
+            and spans.started_lo_ns <= upstream_errors.logged_hi_ns
             and upstream_errors.logged_lo_ns <= spans.ended_hi_ns + 10000000
     where spans.connection_id is null or spans.process_id is null
     group by spans.request_id, spans.attempt
@@ -125,10 +127,20 @@ read as (
         coalesce(words_by_connection.symptom, words_by_time.symptom) as words_symptom,
         symptom_of_flags(spans.flags, spans.details) as flags_symptom,
         case
-            when spans.upstream_name = '<NOSRV>' or regexp_matches(spans.upstream_address, '^127[.]0[.]0[.]1:8181$|502-server')
+            when
+                spans.upstream_name = '<NOSRV>'
+                or regexp_matches(spans.upstream_address, '^127[.]0[.]0[.]1:8181$|502-server')
                 then 'no_endpoints'
-            when spans.upstream_address is null and spans.status in (502, 503) and spans.upstream_statuses is null
-                then case when starts_with(spans.proxy, 'nginx') or spans.proxy = 'ingress-nginx' then 'no_endpoints' end
+            when
+                spans.upstream_address is null
+                and spans.status in (502, 503)
+                and spans.upstream_statuses is null
+                then
+                    case
+                        when
+                            starts_with(spans.proxy, 'nginx') or spans.proxy = 'ingress-nginx'
+                            then 'no_endpoints'
+                    end
             when
                 coalesce(spans.upstream_ip, '') = '' and spans.upstream_address is not null
                 and spans.upstream_status = 502 and contains(spans.proxy, 'nginx')
@@ -136,16 +148,27 @@ read as (
             when contains(spans.proxy, 'nginx')
                 then case
                     when spans.header_s is not null and spans.upstream_status >= 500 then 'app_error'
-                    when coalesce(spans.response_bytes, 0) > 0 and spans.upstream_status >= 500 then 'app_error'
-                    when spans.upstream_status = 502 and spans.connect_s is null and spans.upstream_connect_times_s is not null
+                    when
+                        coalesce(spans.response_bytes, 0) > 0 and spans.upstream_status >= 500
+                        then 'app_error'
+                    when
+                        spans.upstream_status = 502
+                        and spans.connect_s is null
+                        and spans.upstream_connect_times_s is not null
                         then case when spans.response_s < 1 then 'refused' else 'unreachable' end
                     when spans.upstream_status = 502 then 'reset'
-                    when spans.upstream_status = 504 and spans.connect_s is null and spans.upstream_connect_times_s is not null
+                    when
+                        spans.upstream_status = 504
+                        and spans.connect_s is null
+                        and spans.upstream_connect_times_s is not null
                         then 'unreachable'
                     when spans.upstream_status = 504 then 'read_timeout'
                     when spans.upstream_status = 429 then 'rate_limited'
                     when spans.upstream_status >= 500 then 'app_error'
-                    when spans.upstream_status is null and spans.connect_s is null and spans.upstream_connect_times_s is not null
+                    when
+                        spans.upstream_status is null
+                        and spans.connect_s is null
+                        and spans.upstream_connect_times_s is not null
                         then 'unreachable'
                     when spans.upstream_status is null and spans.status = 499 then 'client_closed'
                 end
@@ -246,13 +269,18 @@ peer_errors as (
         every.symptom,
         every.proxy_reference
     from every
-    where every.is_failed and every.upstream_ip is not null and every.symptom in ('refused', 'unreachable', 'reset', 'read_timeout')
+    where
+        every.is_failed
+        and every.upstream_ip is not null
+        and every.symptom in ('refused', 'unreachable', 'reset', 'read_timeout')
 ),
 
 judged_errors as (
     select
         peer_errors.*,
-        coalesce(pod_lifecycles.deleted_lo_ns > peer_errors.logged_hi_ns, pod_lifecycles.pod_uid is not null) as is_serving_peer
+        coalesce(
+            pod_lifecycles.deleted_lo_ns > peer_errors.logged_hi_ns, pod_lifecycles.pod_uid is not null
+        ) as is_serving_peer
     from peer_errors
     asof left outer join timeline.pod_lifecycles
         on

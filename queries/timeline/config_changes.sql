@@ -26,7 +26,13 @@ with steps as (
     from staging.proxy_events
     where
         proxy_events.event in (
-            'reload_began', 'reload_done', 'reload_failed', 'sync_began', 'sync_done', 'config_applied', 'config_failed'
+            'reload_began',
+            'reload_done',
+            'reload_failed',
+            'sync_began',
+            'sync_done',
+            'config_applied',
+            'config_failed'
         )
 ),
 
@@ -37,7 +43,8 @@ followed as (
         lead(steps.hi_ns) over same_kind as next_hi_ns,
         lag(steps.step) over same_kind as previous_step
     from steps
-    window same_kind as (partition by steps.source_id, steps.proxy, steps.kind order by steps.lo_ns, steps.line)
+    window
+        same_kind as (partition by steps.source_id, steps.proxy, steps.kind order by steps.lo_ns, steps.line)
 )
 
 select
@@ -52,7 +59,10 @@ select
         when followed.next_step in ('done', 'applied', 'failed') then followed.next_hi_ns
     end::bigint as done_hi_ns,
     followed.config_version,
-    (followed.step = 'failed' or (followed.step = 'began' and coalesce(followed.next_step = 'failed', false))) as is_failed,
+    (
+        followed.step = 'failed'
+        or (followed.step = 'began' and coalesce(followed.next_step = 'failed', false))
+    ) as is_failed,
     followed.reference
 from followed
 where followed.step = 'began' or followed.previous_step is null or followed.previous_step <> 'began'

@@ -39,7 +39,11 @@ totals as (
         sum(changes.change) over in_service as ready_in_service,
         lead(changes.observed_hi_ns) over in_service as next_hi_ns
     from changes
-    window in_service as (partition by changes.namespace, changes.service_name order by changes.observed_lo_ns, changes.version)
+    window
+        in_service as (
+            partition by changes.namespace, changes.service_name
+            order by changes.observed_lo_ns, changes.version
+        )
 ),
 
 islands as (
@@ -55,7 +59,8 @@ select
     islands.namespace,
     islands.service_name,
     min(islands.observed_lo_ns)::bigint as from_lo_ns,
-    case when bool_and(islands.next_hi_ns is not null) then max(islands.next_hi_ns) end::bigint as until_hi_ns,
+    case when bool_and(islands.next_hi_ns is not null) then max(islands.next_hi_ns) end::bigint
+        as until_hi_ns,
     min_by(islands.reference, islands.observed_lo_ns) as reference
 from islands
 where islands.ready_in_service = 0

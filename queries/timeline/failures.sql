@@ -68,9 +68,13 @@ select
     failed_requests.started_at_ns,
     failed_requests.ended_at_ns,
     failed_requests.started_at_ns - source_clocks.offset_hi_ns as started_lo_ns,
-    failed_requests.started_at_ns + coalesce(failed_requests.resolution_ns, 0) - source_clocks.offset_lo_ns as started_hi_ns,
+    failed_requests.started_at_ns
+    + coalesce(failed_requests.resolution_ns, 0)
+    - source_clocks.offset_lo_ns as started_hi_ns,
     failed_requests.ended_at_ns - source_clocks.offset_hi_ns as ended_lo_ns,
-    failed_requests.ended_at_ns + coalesce(failed_requests.resolution_ns, 0) - source_clocks.offset_lo_ns as ended_hi_ns,
+    failed_requests.ended_at_ns
+    + coalesce(failed_requests.resolution_ns, 0)
+    - source_clocks.offset_lo_ns as ended_hi_ns,
     failed_requests.status,
     coalesce(messages.message, failed_requests.error) as error,
     case

@@ -89,7 +89,7 @@ pods as (
             when pod_lifecycles.has_failed_prestop then '(preStop failed)'
             when not pod_lifecycles.has_prestop then '(at once: no preStop)'
             when pod_lifecycles.prestop_s is null then '(after preStop, length unknown)'
-            else '(after preStop of ' || pod_lifecycles.prestop_s || ' s)'
+            else '(after preStop of ' || format('{:g}', pod_lifecycles.prestop_s) || ' s)'
         end as hook
     from timeline.pod_lifecycles
     left outer join first_versions on pod_lifecycles.pod_uid = first_versions.pod_uid

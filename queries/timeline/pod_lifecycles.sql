@@ -61,7 +61,8 @@ with pods as (
         min(pod_versions.ready_changed_ns) filter (where pod_versions.is_ready) as ready_ns,
         min(pod_versions.observed_hi_ns) filter (where pod_versions.is_ready) as ready_seen_ns,
         min(pod_versions.delete_deadline_ns - pod_versions.delete_grace_s * 1000000000) as deleted_ns,
-        min(pod_versions.observed_hi_ns) filter (where pod_versions.delete_deadline_ns is not null) as deleting_seen_ns,
+        min(pod_versions.observed_hi_ns) filter (where pod_versions.delete_deadline_ns is not null)
+            as deleting_seen_ns,
         min(pod_versions.observed_hi_ns) filter (where pod_versions.event_type = 'DELETED') as gone_seen_ns,
         any_value(pod_versions.disruption) as disruption,
         min_by(
@@ -75,7 +76,8 @@ states as (
     select
         container_states.pod_uid,
         min(container_states.started_ns) as started_ns,
-        min(container_states.observed_hi_ns) filter (where container_states.started_ns is not null) as started_seen_ns,
+        min(container_states.observed_hi_ns) filter (where container_states.started_ns is not null)
+            as started_seen_ns,
         max(container_states.exited_ns) as exited_ns,
         max_by(container_states.exit_code, container_states.exited_ns) as exit_code,
         max_by(container_states.exit_reason, container_states.exited_ns) as exit_reason
@@ -88,7 +90,9 @@ exits_seen as (
         container_states.pod_uid,
         min(container_states.observed_hi_ns) as exited_seen_ns
     from staging.container_states
-    inner join states on container_states.pod_uid = states.pod_uid and container_states.exited_ns = states.exited_ns
+    inner join
+        states
+        on container_states.pod_uid = states.pod_uid and container_states.exited_ns = states.exited_ns
     group by container_states.pod_uid
 ),
 
@@ -123,7 +127,7 @@ withdrawals as (
         on
             pods.pod_uid = endpoint_versions.pod_uid
             and not endpoint_versions.is_ready
-            and endpoint_versions.observed_hi_ns >= pods.deleted_ns
+            and pods.deleted_ns <= endpoint_versions.observed_hi_ns
     group by pods.pod_uid
 ),
 
@@ -169,12 +173,17 @@ dated as (
         least(pods.ready_ns + 1000000000 - clocks.node_lo_ns, pods.ready_seen_ns) as ready_hi_ns,
         coalesce(deletions.asked_lo_ns, pods.deleted_ns - clocks.api_hi_ns) as deleted_lo_ns,
         least(
-            pods.deleted_ns + 1000000000 - clocks.api_lo_ns, pods.deleting_seen_ns, deletions.asked_hi_ns, kills.killed_hi_ns
+            pods.deleted_ns + 1000000000 - clocks.api_lo_ns,
+            pods.deleting_seen_ns,
+            deletions.asked_hi_ns,
+            kills.killed_hi_ns
         ) as deleted_hi_ns,
         kills.killed_lo_ns as killing_lo_ns,
         kills.killed_hi_ns as killing_hi_ns,
         states.exited_ns - clocks.node_hi_ns as exit_lo_ns,
-        least(states.exited_ns + 1000000000 - clocks.node_lo_ns, exits_seen.exited_seen_ns, pods.gone_seen_ns) as exit_hi_ns
+        least(
+            states.exited_ns + 1000000000 - clocks.node_lo_ns, exits_seen.exited_seen_ns, pods.gone_seen_ns
+        ) as exit_hi_ns
     from pods
     cross join clocks
     left outer join states on pods.pod_uid = states.pod_uid
@@ -189,11 +198,13 @@ killed as (
     select
         dated.*,
         -- Without a Killing event: not before the deletion, and within the second that kubelets take at most when idle.
-        case when dated.deleted_ns is not null then coalesce(dated.killing_lo_ns, dated.deleted_lo_ns) end as killed_lo_ns,
+        case when dated.deleted_ns is not null then coalesce(dated.killing_lo_ns, dated.deleted_lo_ns) end
+            as killed_lo_ns,
         case
             when dated.deleted_ns is not null
                 then greatest(
-                    coalesce(dated.killing_hi_ns, least(dated.deleted_hi_ns + 1000000000, dated.exit_hi_ns)), dated.killing_lo_ns
+                    coalesce(dated.killing_hi_ns, least(dated.deleted_hi_ns + 1000000000, dated.exit_hi_ns)),
+                    dated.killing_lo_ns
                 )
         end as killed_hi_ns,
         case
@@ -237,7 +248,9 @@ select
     end::bigint as signalled_hi_ns,
     killed.withdrawn_lo_ns::bigint as withdrawn_lo_ns,
     killed.withdrawn_hi_ns::bigint as withdrawn_hi_ns,
-    greatest(killed.exit_lo_ns, killed.killed_lo_ns + (coalesce(killed.hook_s, 0) * 1000000000)::bigint)::bigint as exited_lo_ns,
+    greatest(
+        killed.exit_lo_ns, killed.killed_lo_ns + (coalesce(killed.hook_s, 0) * 1000000000)::bigint
+    )::bigint as exited_lo_ns,
     greatest(killed.exit_hi_ns, killed.exit_lo_ns)::bigint as exited_hi_ns,
     killed.gone_seen_ns::bigint as gone_hi_ns,
     killed.exit_code,

@@ -10,14 +10,15 @@
 with deleted_pods as (
     select
         pod_lifecycles.*,
-        exists (
+        exists(
             select 1 from timeline.rollouts
             where
                 rollouts.workload = pod_lifecycles.workload
                 and rollouts.namespace = pod_lifecycles.namespace
                 and rollouts.template_hash <> pod_lifecycles.template_hash
                 and rollouts.started_lo_ns <= pod_lifecycles.deleted_hi_ns
-                and coalesce(rollouts.ended_hi_ns, pod_lifecycles.deleted_lo_ns) >= pod_lifecycles.deleted_lo_ns
+                and coalesce(rollouts.ended_hi_ns, pod_lifecycles.deleted_lo_ns)
+                >= pod_lifecycles.deleted_lo_ns
         ) as is_in_rollout
     from timeline.pod_lifecycles
     where pod_lifecycles.deleted_lo_ns is not null
@@ -30,6 +31,10 @@ scaled as (
     from staging.cluster_events
     where cluster_events.reason = 'SuccessfulDelete'
     group by all
+),
+
+reports as (
+    select count(*) as report_count from scaled
 ),
 
 asked as (
@@ -61,11 +66,12 @@ select
         when asked.is_controller and deleted_pods.is_in_rollout then 'rollout'
         when asked.is_controller then 'scale_in'
         -- Controllers report each pod they delete: where such reports were recorded, silence means somebody else.
-        when exists (select 1 from scaled) then 'deletion'
+        when reports.report_count > 0 then 'deletion'
         when deleted_pods.is_in_rollout then 'rollout'
         else 'deletion'
     end as pod_trigger,
     coalesce(asked.reference, scaled.reference) as trigger_reference
 from deleted_pods
+cross join reports
 left outer join scaled on deleted_pods.pod_name = scaled.pod_name
 left outer join asked on deleted_pods.pod_uid = asked.pod_uid

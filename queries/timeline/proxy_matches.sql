@@ -67,7 +67,10 @@ points as (
 parted as (
     select
         points.*,
-        coalesce(points.ended_ns - lag(points.ended_ns) over on_axis > 1000000 * getvariable('match_slack_ms'), true)
+        coalesce(
+            points.ended_ns - lag(points.ended_ns) over on_axis > 1000000 * getvariable('match_slack_ms'),
+            true
+        )
             as is_first
     from points
     window on_axis as (partition by points.outcome order by points.ended_ns)
@@ -158,7 +161,8 @@ by_time as (
     from before_or_after
     where before_or_after.distance_ns <= 1000000 * getvariable('match_slack_ms') + before_or_after.doubt_ns
     qualify row_number() over (
-        partition by before_or_after.request_id order by before_or_after.distance_ns, before_or_after.proxy_reference
+        partition by before_or_after.request_id
+        order by before_or_after.distance_ns, before_or_after.proxy_reference
     ) = 1
 )
 

@@ -15,7 +15,8 @@ with templates as (
         pod_lifecycles.workload,
         pod_lifecycles.template_hash,
         min(pod_lifecycles.created_lo_ns) as created_lo_ns,
-        max(coalesce(pod_lifecycles.gone_hi_ns, pod_lifecycles.exited_hi_ns, 9223372036854775807)) as gone_hi_ns
+        max(coalesce(pod_lifecycles.gone_hi_ns, pod_lifecycles.exited_hi_ns, 9223372036854775807))
+            as gone_hi_ns
     from timeline.pod_lifecycles
     where pod_lifecycles.template_hash is not null
     group by pod_lifecycles.namespace, pod_lifecycles.workload, pod_lifecycles.template_hash

@@ -19,11 +19,14 @@ select
     proxy_events.process_id,
     proxy_events.connection_id,
     proxy_events.upstream_address,
-    nullif(regexp_extract(proxy_events.upstream_address, '^\[?([0-9a-fA-F:.]+?)\]?:\d+$', 1), '') as upstream_ip,
+    nullif(regexp_extract(proxy_events.upstream_address, '^\[?([0-9a-fA-F:.]+?)\]?:\d+$', 1), '')
+        as upstream_ip,
     proxy_events.logged_lo_ns,
     proxy_events.logged_hi_ns,
     case
-        when contains(proxy_events.message, 'timed out') and contains(proxy_events.message, 'while reading') then 'read_timeout'
+        when
+            contains(proxy_events.message, 'timed out') and contains(proxy_events.message, 'while reading')
+            then 'read_timeout'
         else symptom_of_text(proxy_events.message)
     end as symptom,
     proxy_events.message
