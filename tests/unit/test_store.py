@@ -36,7 +36,7 @@ def add(writer: Writer, rows: int = 3, **fields: Any) -> Source:
     with duckdb.connect() as db:
         db.execute(f"copy (select range as line from range({rows})) to '{draft}' (format parquet)")
     added = source(writer, rows_by_table={"marks": rows}, **fields)
-    writer.add(added, {"marks": draft})
+    writer.add(added, [("marks", draft, rows)])
     return added
 
 
@@ -53,7 +53,7 @@ def test_what_was_added_is_there_after_it_was_closed(tmp_path: Path) -> None:
     assert recording.name == "rollout-42"
     assert recording.manifest.sources == (added,)
     assert recording.manifest.schema_version == SCHEMA_VERSION
-    assert recording.files("marks") == [str(folder / "tables/marks/0001.parquet")]
+    assert recording.files("marks") == [str(folder / "tables/marks/0001-0000.parquet")]
     assert recording.files("requests") == []
 
 
@@ -86,7 +86,7 @@ def test_a_file_that_no_manifest_names_does_not_exist(tmp_path: Path) -> None:
     """As after a power cut between the data file and the manifest."""
     with extend(tmp_path / "r") as writer:
         add(writer)
-    stray = tmp_path / "r" / "tables" / "marks" / "0002.parquet"
+    stray = tmp_path / "r" / "tables" / "marks" / "0002-0000.parquet"
     stray.write_bytes(b"PAR1")
     assert len(open_recording(tmp_path / "r").files("marks")) == 1
     with extend(tmp_path / "r") as writer:
@@ -114,9 +114,9 @@ def test_an_error_in_between_leaves_the_recording_as_it_was(tmp_path: Path) -> N
 def test_a_data_file_that_is_gone_or_cut_is_named(tmp_path: Path, size: int | None) -> None:
     with extend(tmp_path / "r") as writer:
         add(writer)
-    path = tmp_path / "r" / "tables" / "marks" / "0001.parquet"
+    path = tmp_path / "r" / "tables" / "marks" / "0001-0000.parquet"
     path.unlink() if size is None else os.truncate(path, size)
-    with pytest.raises(RecordingError, match=r"0001\.parquet.* missing or damaged") as error:
+    with pytest.raises(RecordingError, match=r"0001-0000\.parquet.* missing or damaged") as error:
         open_recording(tmp_path / "r").files("marks")
     assert error.value.hint
 

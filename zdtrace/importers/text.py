@@ -10,7 +10,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +24,7 @@ PLACEHOLDER = b"\x02"
 SEPARATOR = "\x01"
 """Handed to DuckDB's CSV reader as the delimiter that no clean line holds."""
 
-_CHUNK = 8 << 20
+_CHUNK, _CHUNK_BYTES = 4 << 20, 64 << 20
 _GZIP, _ZSTD, _BOM = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\xef\xbb\xbf"
 _CONTROL = (b"\x00", b"\x01", b"\x02")
 
@@ -114,12 +114,114 @@ def survey(path: Path, scratch: Path) -> Survey:
     return found
 
 
-def clean(content: Path, scratch: Path) -> Clean:
-    """Copy a file line by line, each line that cannot be read replaced by a placeholder."""
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Whole lines of a file, in a file of their own (or the file itself, when it is small)."""
+
+    path: Path
+    number: int
+    first_line: int
+    lines: int
+    is_dirty: bool
+
+
+def chunks(found: Survey, scratch: Path) -> Iterator[Chunk]:
+    """Cut a file, decompressed, into chunks below `scratch`; fill in `found` on the way.
+
+    A chunk ends with a line, however long that is; the last line of a file may lack its end.
+    """
+    path = found.content
+    found.bytes = path.stat().st_size
+    packed = is_compressed(path)
+    content = hashlib.sha256()
+    cutter = _Cutter(scratch, path if not packed and found.bytes <= _CHUNK_BYTES else None)
+    with path.open("rb") as file:
+        try:
+            for block in _content(file, _CHUNK):
+                content.update(block)
+                yield from cutter.feed(block)
+        except _Damaged as damage:
+            found.damage = str(damage)
+    yield from cutter.rest()
+    found.lines = cutter.first_line - 1
+    found.sha256 = found.content_sha256 = content.hexdigest()
+    if packed:
+        with path.open("rb") as file:
+            found.sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class _Cutter:
+    """Collects blocks of bytes into chunks. With `whole`, a small file, it looks only and copies nothing."""
+
+    def __init__(self, scratch: Path, whole: Path | None) -> None:
+        self.first_line = 1
+        self._scratch = scratch
+        self._whole = whole
+        self._number = 0
+        self._open: BinaryIO | None = None
+        self._size = self._lines = 0
+        self._is_dirty = False
+        self._tail, self._last = b"", b"\n"
+
+    def feed(self, block: bytes) -> Iterator[Chunk]:
+        """Take a block in; yield the chunk that it completes, if it does."""
+        end = block.rfind(b"\n") + 1 if self._size + len(block) >= _CHUNK_BYTES and self._whole is None else 0
+        if end:
+            self._take(block[:end])
+            yield self._close()
+        if end < len(block):
+            self._take(block[end:])
+
+    def rest(self) -> Iterator[Chunk]:
+        """Yield what is left."""
+        if self._size:
+            self._is_dirty = self._is_dirty or _is_dirty(self._tail)
+            self._lines += self._last != b"\n"
+            yield self._close()
+
+    def _take(self, block: bytes) -> None:
+        if self._whole is None:
+            if self._open is None:
+                self._open = self._path.open("wb")
+            self._open.write(block)
+        self._size += len(block)
+        self._lines += block.count(b"\n")
+        self._last = block[-1:]
+        if self._is_dirty:
+            return
+        if block.isascii() and self._tail.isascii():
+            # No character is cut in two here, so nothing has to be copied to be looked at.
+            end = block.rfind(b"\n") + 1
+            self._is_dirty = _is_dirty(block) or len(self._tail) + block.find(b"\n") > MAX_LINE_BYTES
+            self._tail = block[end:] if end else self._tail + block
+        else:
+            whole_lines, self._tail = _cut(self._tail + block)
+            self._is_dirty = _is_dirty(whole_lines)
+        self._is_dirty = self._is_dirty or len(self._tail) > MAX_LINE_BYTES
+
+    @property
+    def _path(self) -> Path:
+        return self._scratch / f"chunk-{self._number:04}.txt"
+
+    def _close(self) -> Chunk:
+        if self._open is not None:
+            self._open.close()
+        chunk = Chunk(self._whole or self._path, self._number, self.first_line, self._lines, self._is_dirty)
+        self.first_line += self._lines
+        self._number += 1
+        self._open, self._size, self._lines, self._is_dirty, self._tail = None, 0, 0, False, b""
+        return chunk
+
+
+def clean(content: Path, scratch: Path, first_line: int = 1) -> Clean:
+    """Copy a file line by line, each line that cannot be read replaced by a placeholder.
+
+    `first_line` is the number of its first line in the source.
+    """
     copy = scratch / "clean.txt"
     blank, rejects = 0, []
     with content.open("rb") as source, copy.open("wb") as target:
-        for number, line in enumerate(_lines(source), 1):
+        for number, line in enumerate(_lines(source), first_line):
             text, reason = _checked(line)
             if reason is not None:
                 rejects.append(Reject(number, reason, _readable(line)))
@@ -128,12 +230,12 @@ def clean(content: Path, scratch: Path) -> Clean:
     return Clean(copy, blank, tuple(rejects))
 
 
-def numbered_lines(path: Path) -> str:
+def numbered_lines(path: Path, first_line: int = 1) -> str:
     """Return SQL that reads a prepared file as (line BIGINT, text VARCHAR), placeholders left out."""
     quoted = str(path).replace("'", "''")
     return f"""
         select line, text from (
-            select row_number() over () as line, text
+            select row_number() over () + {first_line - 1} as line, text
             from read_csv(
                 '{quoted}', columns = {{'text': 'VARCHAR'}}, header = false, auto_detect = false,
                 delim = '{SEPARATOR}', quote = '', escape = '', new_line = '\\n', compression = 'none',
@@ -151,15 +253,14 @@ def _content(file: BinaryIO, size: int) -> Iterator[bytes]:
     """Yield the file's content, decompressed. Raises _Damaged where compressed data ends or breaks."""
     magic = file.read(4)
     file.seek(0)
+    read: Callable[[int], bytes] = file.read
     if magic.startswith(_GZIP):
-        reader: BinaryIO = gzip.open(file)  # noqa: SIM115 - closed with `file`
+        read = gzip.GzipFile(fileobj=file).read1
     elif magic == _ZSTD:
-        reader = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)  # type: ignore[assignment]
-    else:
-        reader = file
+        read = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True).read
     while True:
         try:
-            chunk = reader.read1(size) if isinstance(reader, gzip.GzipFile) else reader.read(size)
+            chunk = read(size)
         except (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError) as error:
             raise _Damaged(f"compressed data is damaged or cut off: {error}"[:200]) from error
         if not chunk:

@@ -10,7 +10,7 @@ import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +18,6 @@ from pathlib import Path
 from zdtrace.errors import RecordingBusy, RecordingError, RecordingExists
 from zdtrace.recording import manifest as manifests
 from zdtrace.recording.manifest import DataFile, Manifest, Source
-from zdtrace.recording.tables import REJECTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +83,18 @@ class Writer:
         candidates = (name if count == 1 else f"{name} ({count})" for count in range(1, len(taken) + 2))
         return next(each for each in candidates if each not in taken)
 
-    def add(self, source: Source, drafts: dict[str, Path]) -> None:
-        """Take the Parquet files in `drafts` (by table, below `scratch`) in as the rows of `source`."""
-        files = []
-        for table, draft in drafts.items():
+    def add(self, source: Source, drafts: Iterable[tuple[str, Path, int]]) -> None:
+        """Take Parquet files below `scratch` (table, path, rows) in as the rows of `source`."""
+        files: list[DataFile] = []
+        for table, draft, rows in drafts:
             home = self.folder / "tables" / table
             home.mkdir(parents=True, exist_ok=True)
-            final = home / f"{source.source_id:04}.parquet"
-            with draft.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-                os.fsync(file.fileno())
+            number = sum(file.table == table for file in files)
+            final = home / f"{source.source_id:04}-{number:04}.parquet"
+            with draft.open("rb") as handle:
+                digest = hashlib.file_digest(handle, "sha256").hexdigest()
+                os.fsync(handle.fileno())
             draft.replace(final)
-            rows = source.rejects if table == REJECTS.name else source.rows_by_table[table]
             path = str(final.relative_to(self.folder))
             files.append(DataFile(table=table, path=path, rows=rows, bytes=final.stat().st_size, sha256=digest))
         sources = (*self.manifest.sources, source)
