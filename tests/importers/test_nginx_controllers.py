@@ -122,6 +122,13 @@ def test_the_log_of_an_ingress_nginx_pod_is_three_logs_in_one() -> None:
     assert set(found.column("proxy_events", "proxy")) == {"ingress-nginx"}
 
 
+def test_a_log_that_begins_with_requests_is_the_controller_s_all_the_same() -> None:
+    request = b'10.0.0.1 - - [23/Nov/2026:16:17:04 +0000] "GET /a HTTP/1.1" 200 81 "-" "curl/8" 150 0.020 '
+    lines = [request + b"[default-web-80] [] 10.1.0.1:80 81 0.019 200 291ee8f3\n"] * 200
+    found = import_bytes(b"".join(lines) + INGRESS_NGINX, options=Options(year=2026))
+    assert found.source.rows_by_table == {"proxy_events": 7, "proxy_requests": 201}
+
+
 def test_newer_versions_write_the_year_or_structured_lines() -> None:
     lines = (
         b"I20261123 16:17:03.000001   1 manager.go:1] Reloading nginx with configVersion: 3\n"

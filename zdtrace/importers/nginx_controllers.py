@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, replace
 
 from zdtrace.importers import nginx_error
-from zdtrace.importers.base import Head, Options, Pattern, Reading, Rows
+from zdtrace.importers.base import STAMP, Head, Options, Pattern, Reading, Rows
 from zdtrace.importers.local_time import KLOG, go_duration_ms, klog_notes, klog_ns
 from zdtrace.importers.nginx_json import dated, keys_of
 from zdtrace.importers.nginx_log_format import COMBINED, MAIN, UPSTREAMINFO, compiled
@@ -24,10 +24,8 @@ _JSON = r"(?P<json>\{.*\})"
 # A line that begins like one of the logs and then breaks off is a reject; the rest is talk.
 _BEGINS_LIKE_A_LOG = r'^(?:[IWEF]\d{4}|\d{4}/\d\d/\d\d |time=\d|\{"|\S+ - .{1,200} \[\d\d/)'
 
-_KIC = re.compile(
-    r"Reloading nginx with configVersion|version \d+ ensured\. took|Endpoints \S+ changed, syncing"
-)
-_INGRESS_NGINX = re.compile(
+_KIC = r"Reloading nginx with configVersion|version \d+ ensured\. took|Endpoints \S+ changed, syncing"
+_INGRESS_NGINX = (
     r"backend reload required|[Bb]ackend successfully reloaded|Dynamic reconfiguration"
     r"|does not have any active Endpoint"
 )
@@ -75,14 +73,16 @@ class NginxController:
     name: str
     title: str
     proxy: str
-    marks: re.Pattern[str]
+    marks: str
     events: str
     access_formats: tuple[str, ...]
     clock: str = "proxy"
 
     def sniff(self, head: Head) -> bool:
-        """Look for what only this controller says."""
-        return any(self.marks.search(line) for line in head.lines) and not head.text.startswith("<")
+        """Look for what only this controller says, as far as the head goes: requests may stand before it."""
+        stamp = rf"(?:{STAMP} (?:std(?:out|err) [FP] )?)?"
+        said = rf"(?m)^{stamp}(?:[IWEF]\d{{4}}|time=|\{{\"time\").*(?:{self.marks})"
+        return bool(re.search(said, head.text))
 
     def read(self, head: Head, options: Options) -> Reading:
         """Lines of the three logs are events or requests. Raises UnusableFile when times lack the year."""
