@@ -26,7 +26,7 @@ select
     instant_at(container_exits.exited_lo_ns, container_exits.exited_hi_ns) as evidence_at,
     coalesce(attempt_pods.reference, container_exits.reference) as evidence_ref,
     tier_of(attempt_pods.linked_by, attempt_pods.matched_by, attempt_pods.evidence, true) as tier,
-    case when attempt_pods.linked_by = 'time' then 0.6 else 1.0 end as weight,
+    case when attempt_pods.linked_by = 'time' then 0.6 else 1.0 end::double as weight,
     attempt_pods.pod_uid,
     'crash' as pod_trigger,
     container_exits.exit_code,

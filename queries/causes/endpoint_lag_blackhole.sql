@@ -31,8 +31,10 @@ select
         attempt_pods.started_hi_ns >= attempt_pods.exited_lo_ns
         and attempt_pods.started_lo_ns >= attempt_pods.deleted_lo_ns
     ) as tier,
-    case when attempt_pods.linked_by = 'time' and attempt_pods.symptom = 'timeout' then 0.8 else 1.0 end
-        as weight,
+    case
+        when attempt_pods.linked_by = 'time' and attempt_pods.symptom = 'timeout' then 0.8
+        else 1.0
+    end::double as weight,
     attempt_pods.pod_uid,
     attempt_pods.pod_trigger,
     (

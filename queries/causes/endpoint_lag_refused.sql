@@ -36,7 +36,7 @@ select
         when attempt_pods.symptom = 'refused' then 0.8
         when attempt_pods.started_lo_ns >= attempt_pods.signalled_hi_ns then 0.7
         else 0.3
-    end as weight,
+    end::double as weight,
     attempt_pods.pod_uid,
     attempt_pods.pod_trigger,
     (

@@ -31,7 +31,7 @@ select
         attempt_pods.evidence,
         attempt_pods.ended_lo_ns >= attempt_pods.signalled_lo_ns
     ) as tier,
-    1.0 as weight,
+    1.0::double as weight,
     attempt_pods.pod_uid,
     attempt_pods.pod_trigger,
     (

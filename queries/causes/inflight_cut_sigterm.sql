@@ -35,7 +35,7 @@ select
         when attempt_pods.linked_by <> 'time' or attempt_pods.symptom is not null then 1.0
         when attempt_pods.started_lo_ns >= attempt_pods.signalled_hi_ns then 0.3
         else 0.7
-    end as weight,
+    end::double as weight,
     attempt_pods.pod_uid,
     attempt_pods.pod_trigger,
     (

@@ -26,7 +26,7 @@ select
     instant_at(attempt_pods.started_pod_lo_ns, attempt_pods.started_pod_lo_ns) as evidence_at,
     coalesce(attempt_pods.reference, attempt_pods.pod_reference) as evidence_ref,
     tier_of(attempt_pods.linked_by, attempt_pods.matched_by, attempt_pods.evidence, true) as tier,
-    case when attempt_pods.linked_by = 'time' then 0.2 else 1.0 end as weight,
+    case when attempt_pods.linked_by = 'time' then 0.2 else 1.0 end::double as weight,
     attempt_pods.pod_uid,
     case
         when exists (

@@ -11,6 +11,7 @@
 --   event             VARCHAR  upstream_error, reload_began, reload_done, …
 --   logged_lo_ns      BIGINT   Earliest, reference clock.
 --   logged_hi_ns      BIGINT   Latest, reference clock.
+--   clock             VARCHAR  Clock that dated it.
 --   process_id        VARCHAR  Worker process; null when not logged.
 --   connection_id     VARCHAR  Client connection's number; null when not logged.
 --   upstream_address  VARCHAR  ip:port, or the upstream's name; null when not logged.
@@ -25,6 +26,7 @@ select
     proxy_events.event,
     proxy_events.logged_at_ns - source_clocks.offset_hi_ns as logged_lo_ns,
     proxy_events.logged_at_ns + proxy_events.resolution_ns - source_clocks.offset_lo_ns as logged_hi_ns,
+    source_clocks.clock,
     proxy_events.process_id,
     proxy_events.connection_id,
     proxy_events.upstream_address,

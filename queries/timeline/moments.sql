@@ -2,8 +2,8 @@
 --
 -- Grain:    one row per thing that happened
 -- Reads:    timeline.pod_lifecycles, timeline.container_exits, timeline.rollouts, staging.pod_versions,
---           staging.container_states, staging.endpoint_versions, staging.api_writes, staging.source_clocks,
---           staging.clock_offsets, recording.proxy_events, recording.marks
+--           staging.container_states, staging.endpoint_versions, staging.api_writes,
+--           staging.proxy_events, staging.marks
 --
 -- Columns:
 --   lo_ns      BIGINT   Earliest, reference clock, ns since 1970 UTC.
@@ -181,8 +181,8 @@ from timeline.container_exits
 inner join timeline.pod_lifecycles on container_exits.pod_uid = pod_lifecycles.pod_uid
 union all
 select
-    proxy_events.logged_at_ns - source_clocks.offset_hi_ns as lo_ns,
-    proxy_events.logged_at_ns + proxy_events.resolution_ns - source_clocks.offset_lo_ns as hi_ns,
+    proxy_events.logged_lo_ns as lo_ns,
+    proxy_events.logged_hi_ns as hi_ns,
     'proxy' as about,
     proxy_events.event as moment,
     null as pod_uid,
@@ -190,10 +190,9 @@ select
     replace(proxy_events.event, '_', ' ')
     || coalesce(', version ' || proxy_events.config_version, '')
     || coalesce(', took ' || round(proxy_events.duration_ms)::bigint || ' ms', '') as what,
-    source_clocks.clock,
-    source_clocks.source || ':' || proxy_events.line as reference
-from recording.proxy_events
-inner join staging.source_clocks on proxy_events.source_id = source_clocks.source_id
+    proxy_events.clock,
+    proxy_events.reference
+from staging.proxy_events
 where
     proxy_events.event not in (
         'upstream_error', 'worker_started', 'worker_exiting', 'worker_exited'
@@ -225,15 +224,13 @@ from timeline.rollouts
 where rollouts.ended_hi_ns is not null
 union all
 select
-    marks.started_at_ns - clock_offsets.offset_hi_ns as lo_ns,
-    marks.started_at_ns - clock_offsets.offset_lo_ns as hi_ns,
+    marks.started_lo_ns as lo_ns,
+    marks.started_hi_ns as hi_ns,
     'mark' as about,
     'began' as moment,
     null as pod_uid,
     null as subject,
     marks.label as what,
     marks.clock,
-    source_clocks.source || ':' || marks.line as reference
-from recording.marks
-inner join staging.clock_offsets on marks.clock = clock_offsets.clock
-inner join staging.source_clocks on marks.source_id = source_clocks.source_id
+    marks.reference
+from staging.marks
