@@ -268,14 +268,15 @@ class Converter:
 
     def account(self, part: str, drafts: list[Draft], lines: int, rejects: Iterable[Reject], skipped: int = 0) -> Account:
         """Account for `lines` lines, of which `drafts` hold the rows kept; write the rejects, also those found before."""
-        kept = sum(draft.rows for draft in drafts)
-        by_definition, total = (0, kept) if kept == lines else self.count_raw()
+        kept, spilled = sum(draft.rows for draft in drafts), list(rejects)
+        is_complete = kept + skipped + len(spilled) == lines
+        by_definition, total = (0, kept) if is_complete else self.count_raw()
         account = Account(lines, skipped + by_definition, kept, Counter(), drafts)
         parts = []
         if total > by_definition + kept:
             shown = "null" if self.reading.withhold_rejects else "text"
             parts.append(f"select line, reason, {shown} as text from ({self._judged()}) where reason <> ''")
-        if spilled := list(rejects):
+        if spilled:
             parts.append(self._spilled(spilled))
         if not parts:
             return account

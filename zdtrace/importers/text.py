@@ -257,7 +257,7 @@ def _content(file: BinaryIO, size: int) -> Iterator[bytes]:
     if magic.startswith(_GZIP):
         read = gzip.GzipFile(fileobj=file).read1
     elif magic == _ZSTD:
-        read = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True).read
+        read = _Unpacked(file).read
     while True:
         try:
             chunk = read(size)
@@ -266,6 +266,36 @@ def _content(file: BinaryIO, size: int) -> Iterator[bytes]:
         if not chunk:
             return
         yield chunk
+
+
+class _Unpacked:
+    """The content of a zstd file. Unlike zstandard's own reader it notices when the last frame is not whole."""
+
+    _PACKED = 1024  # at worst 32 MB of content: no bomb fits
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._frame: zstandard.ZstdDecompressionObj | None = None
+        self._rest = b""
+
+    def read(self, size: int) -> bytes:
+        """Return some `size` bytes, or what there is before the end. Raises EOFError when a frame is cut off."""
+        found = bytearray()
+        while len(found) < size and (packed := self._rest or self._file.read(self._PACKED)):
+            self._frame = self._frame or zstandard.ZstdDecompressor().decompressobj()
+            self._rest = packed
+            try:
+                found += self._frame.decompress(packed)
+            except zstandard.ZstdError:
+                if found:
+                    break  # what came before is good; the next call fails at once
+                raise
+            self._rest = b""
+            if self._frame.eof:
+                self._rest, self._frame = self._frame.unused_data, None
+        if not found and self._frame:
+            raise EOFError("the last frame is not whole")
+        return bytes(found)
 
 
 def _cut(block: bytes) -> tuple[bytes, bytes]:
