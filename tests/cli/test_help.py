@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import runpy
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -105,9 +106,12 @@ def test_version_is_data(zdtrace: Run) -> None:
     assert (result.returncode, result.stdout, result.stderr) == (0, f"zdtrace {__version__}\n", "")
 
 
-def run_as(name: str, *words: str) -> subprocess.CompletedProcess[str]:
+def run_as(name: str, *words: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     code = f"import sys; sys.argv[0] = '/usr/local/bin/{name}'; from zdtrace.cli import main; main()"
-    return subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [sys.executable, "-c", code, *words],
+        env={**os.environ, **(env or {})}, capture_output=True, text=True, check=False,
+    )
 
 
 def test_a_plugin_of_kubectl_calls_itself_what_its_user_typed() -> None:
@@ -115,6 +119,16 @@ def test_a_plugin_of_kubectl_calls_itself_what_its_user_typed() -> None:
     assert result.stdout.startswith("Usage: kubectl zdtrace import ")
     assert result.stdout.rstrip().rpartition("\n")[2].startswith("  kubectl zdtrace import ")
     assert "`kubectl zdtrace --help`" in run_as("kubectl-zdtrace", "nonsense").stderr
+
+
+@pytest.mark.parametrize(("typed", "word", "offered"), [
+    ("zdtrace im", 1, "import"),
+    ("zdtrace import --in", 2, "--into"),
+])
+def test_the_shell_completes_commands_and_their_options(typed: str, word: int, offered: str) -> None:
+    ask = {"_ZDTRACE_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(word)}
+    answer = run_as("zdtrace", env=ask)
+    assert (answer.returncode, answer.stdout.split(), answer.stderr) == (0, [offered], "")
 
 
 def imported_by(code: str) -> set[str]:

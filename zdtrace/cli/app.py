@@ -87,7 +87,7 @@ class Group(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the options before the command."""
-        if not args:
+        if not args and not ctx.resilient_parsing:
             # No command was meant by that, and 0 would mean "nothing lost".
             sys.stderr.write(ctx.get_help() + "\n")
             ctx.exit(WRONG_USE)
