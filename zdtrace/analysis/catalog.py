@@ -1,8 +1,8 @@
 """Read the SQL library: folder = schema, file = view, header = contract.
 
-A query file is a comment header, then one bare `select` (in `macros/`: one `create macro`). The header names what it
-reads and documents each column, so that the order of creation, DuckDB's own catalogue and the report's words come from
-one place.
+A query file is a comment header, then one bare `select` (in `macros/`: one `create macro`). The header names
+what it reads and documents each column, so that the order of creation, DuckDB's own catalogue and the
+report's words come from one place.
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ from zdtrace.resources import folder
 _FIELD = re.compile(r"^([A-Z][A-Za-z ]*?):\s*(.*)$")
 _COLUMN = re.compile(r"^  (\w+) +([A-Z]\S*(?: [A-Z]\S*)*?) {2,}(\S.*)$")
 _PARAM = re.compile(r"^  (\w+) +([A-Z]+) +(\S+) {2,}(\S.*)$")
-_WORDS = ("Kind", "Grain", "Reads", "Params", "Columns", "Title", "Clause", "Remedy", "Prestop helps", "Not when", "See", "Severity")
+_WORDS = (
+    "Kind", "Grain", "Reads", "Params", "Columns", "Title", "Clause", "Remedy", "Prestop helps", "Not when",
+    "See", "Severity",
+)
 EVERY_CAUSE_COLUMNS = (
     "request_id", "attempt", "evidence_at", "evidence_ref", "tier", "weight", "pod_uid", "pod_trigger",
 )
@@ -75,7 +78,7 @@ class Query:
 
 
 def parse(schema: str, name: str, text: str) -> Query:
-    """Return the query that a file's text defines. Raises QueryError, with the line, when the header is malformed."""
+    """Return the query that a file's text defines. Raises QueryError for a malformed header."""
     header = []
     for line in text.splitlines():
         if not line.startswith("--"):
@@ -124,7 +127,7 @@ def _continue(entries: list[Column] | list[Param], text: str) -> None:
 
 @cache
 def library() -> Mapping[str, Query]:
-    """Return every shipped query by its full name, `causes.every` among them, in an order in which each can be made."""
+    """Return every shipped query by its full name, `causes.every` among them, each after what it reads."""
     return in_order(with_every_cause(read(folder("queries"))))
 
 
@@ -141,16 +144,20 @@ def read(root: Traversable) -> dict[str, Query]:
 
 
 def with_every_cause(queries: Mapping[str, Query]) -> dict[str, Query]:
-    """Return the queries and `causes.every`: all causes one under the other, each row named after its file."""
+    """Return the queries and `causes.every`: all causes one under the other, each row with its cause."""
     causes = [query for query in queries.values() if query.schema == "causes"]
     if not causes:
         return dict(queries)
     names = ", ".join(EVERY_CAUSE_COLUMNS)
-    sql = "\nunion all\n".join(f"select '{each.name}' as cause, {names} from {each.full_name}" for each in causes)
-    columns = (Column("cause", "VARCHAR", "Name of the cause."), *(causes[0].columns[: len(EVERY_CAUSE_COLUMNS)]))
+    sql = "\nunion all\n".join(
+        f"select '{each.name}' as cause, {names} from {each.full_name}" for each in causes
+    )
+    own = causes[0].columns[: len(EVERY_CAUSE_COLUMNS)]
+    columns = (Column("cause", "VARCHAR", "Name of the cause."), *own)
     every = Query(
         "causes", "every", "Every cause that explains a failed attempt.", sql,
-        tuple(each.full_name for each in causes), columns, fields={"Kind": "table", "Grain": "one row per attempt and cause"},
+        tuple(each.full_name for each in causes), columns,
+        fields={"Kind": "table", "Grain": "one row per attempt and cause"},
     )
     return {**queries, every.full_name: every}
 
@@ -161,7 +168,8 @@ def in_order(queries: Mapping[str, Query]) -> dict[str, Query]:
     Raises QueryError for a circle, or for a query that reads what does not exist.
     """
     graph = {
-        query.full_name: [each for each in query.reads if not each.startswith("recording.")] for query in queries.values()
+        query.full_name: [each for each in query.reads if not each.startswith("recording.")]
+        for query in queries.values()
     }
     try:
         names = list(TopologicalSorter(graph).static_order())
@@ -170,15 +178,15 @@ def in_order(queries: Mapping[str, Query]) -> dict[str, Query]:
     missing = [name for name in names if name not in queries]
     if missing:
         raise QueryError(f"no query is called {missing[0]}")
-    macros = [name for name in names if queries[name].is_macro]
-    return {name: queries[name] for name in (*macros, *(name for name in names if not queries[name].is_macro))}
+    macros_first = sorted(names, key=lambda name: not queries[name].is_macro)
+    return {name: queries[name] for name in macros_first}
 
 
 def needed_for(*names: str) -> Iterator[Query]:
     """Yield the queries that the named ones stand on, and these, in order; macros always."""
     everything = library()
     wanted = set(names)
-    for query in reversed(everything.values()):
+    for query in reversed(list(everything.values())):
         if query.full_name in wanted:
             wanted.update(query.reads)
     return (query for query in everything.values() if query.is_macro or query.full_name in wanted)

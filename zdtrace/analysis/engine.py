@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from zdtrace.analysis.catalog import Query, library, needed_for
-from zdtrace.errors import QueryError, RecordingError
+from zdtrace.errors import QueryError, RecordingError, UsageError
 from zdtrace.recording.store import Recording
 from zdtrace.recording.tables import TABLES, Table
-
-if TYPE_CHECKING:
-    import duckdb
 
 MEMORY_LIMIT = "1500MB"
 
 _SOURCES = (
-    ("source_id", "INTEGER"), ("name", "VARCHAR"), ("format", "VARCHAR"), ("clock", "VARCHAR"), ("resolution_ns", "BIGINT"),
-    ("shows_failures", "BOOLEAN"), ("first_at_ns", "BIGINT"), ("last_at_ns", "BIGINT"), ("rows_in", "BIGINT"),
-    ("rows_kept", "BIGINT"), ("rejects", "BIGINT"),
+    ("source_id", "INTEGER"), ("name", "VARCHAR"), ("format", "VARCHAR"), ("clock", "VARCHAR"),
+    ("resolution_ns", "BIGINT"), ("shows_failures", "BOOLEAN"), ("first_at_ns", "BIGINT"),
+    ("last_at_ns", "BIGINT"), ("rows_in", "BIGINT"), ("rows_kept", "BIGINT"), ("rejects", "BIGINT"),
 )
 
 
@@ -30,13 +27,14 @@ class Engine:
 
         self.recording = recording
         self.db = duckdb.connect()
-        self.db.execute(f"set memory_limit = '{MEMORY_LIMIT}'; set TimeZone = 'UTC'; set enable_progress_bar = false")
+        self.db.execute(f"set memory_limit = '{MEMORY_LIMIT}'; set TimeZone = 'UTC'")
+        self.db.execute("set enable_progress_bar = false")
         self._made: set[str] = set()
         self._define_recording()
         self._define_settings(settings or {})
 
     def make(self, *names: str, comments: bool = False) -> None:
-        """Create the named queries and everything they stand on; those that are there already are left alone."""
+        """Create the named queries and everything they stand on; those that are there are left alone."""
         for query in needed_for(*names):
             if query.full_name not in self._made:
                 self._create(query)
@@ -82,22 +80,31 @@ class Engine:
             empty = ", ".join(f"null::{column.type} as {column.name}" for column in table.columns)
             return f"select {empty} where false"
         paths = ", ".join("'" + path.replace("'", "''") + "'" for path in files)
-        present = {
-            row[0] for row in self.db.execute(f"describe from read_parquet([{paths}], union_by_name = true)").fetchall()
-        }
+        described = self.db.execute(f"describe from read_parquet([{paths}], union_by_name = true)")
+        present = {row[0] for row in described.fetchall()}
         columns = ", ".join(
-            column.name if column.name in present else f"null::{column.type} as {column.name}" for column in table.columns
+            column.name if column.name in present else f"null::{column.type} as {column.name}"
+            for column in table.columns
         )
         return f"select {columns} from read_parquet([{paths}], union_by_name = {str(len(files) > 1).lower()})"
 
     def _define_settings(self, settings: Mapping[str, str]) -> None:
+        import duckdb
+
         known = {param.name: param for query in library().values() for param in query.params}
         for name in settings:
             if name not in known:
-                raise QueryError(f"no query has a setting `{name}`", hint=f"settings: {', '.join(sorted(known))}")
+                hint = f"settings: {', '.join(sorted(known))}"
+                raise UsageError(f"no query has a setting `{name}`", hint=hint)
         for param in known.values():
             value = settings.get(param.name, param.default)
-            self.db.execute(f"set variable {param.name} = ?::{param.type}", [value])
+            try:
+                self.db.execute(f"set variable {param.name} = ?::{param.type}", [value])
+            except duckdb.Error:
+                raise UsageError(
+                    f"setting `{param.name}` is {param.type}, not `{value}`",
+                    hint=f"by default it is {param.default}",
+                ) from None
         has_clients = any("requests" in source.rows_by_table for source in self.recording.manifest.sources)
         self.db.execute(f"set variable has_client_requests = {str(has_clients).lower()}")
 

@@ -31,6 +31,8 @@ class Entry(NamedTuple):
 
 COMMANDS = (
     Entry("import", "zdtrace.cli.importing", "import_", "Take files of other tools into a recording"),
+    Entry("analyze", "zdtrace.cli.analyzing", "analyze", "Name a cause for every failed request"),
+    Entry("explain", "zdtrace.cli.analyzing", "explain", "Tell the story of one failed request"),
 )
 """Every command, in the order of `--help`. To add one, write its function and its line here."""
 

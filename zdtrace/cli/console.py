@@ -6,17 +6,9 @@ import os
 import sys
 from typing import TextIO
 
+from zdtrace.printable import printable as printable
+
 _ERROR, _HINT = "error: ", "hint: "
-
-
-def printable(text: str) -> str:
-    r"""Return `text` on one line, with everything that a terminal would obey or hide written as an escape.
-
-    Names of files, pods and hosts come from strangers: `\x1b[2J` clears a screen, `\u202e` turns a line.
-    """
-    if text.isprintable():
-        return text
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
 def say(text: str) -> None:

@@ -1,0 +1,175 @@
+"""`zdtrace analyze` and `zdtrace explain`: why requests failed, all of them and one."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from zdtrace.cli.console import say, uses_color
+from zdtrace.errors import UsageError
+
+if TYPE_CHECKING:
+    from zdtrace.analysis.diagnosis import Diagnosis
+
+FAILURES, INCONCLUSIVE = 1, 3
+_COUNT = re.compile(r"[1-9]\d*")
+_PERCENT = re.compile(r"(\d+(?:\.\d+)?)%")
+
+RecordingArgument = Annotated[Path, typer.Argument(
+    metavar="REC", help="Recording that `zdtrace import` or `zdtrace record` made.", show_default=False,
+)]
+SetOption = Annotated[list[str] | None, typer.Option(
+    "--set", metavar="NAME=VALUE",
+    help="Overrule a setting of the queries, as clock_bound_ms=5. May be repeated.",
+)]
+
+
+class Output(StrEnum):
+    """How the verdict is written to stdout."""
+
+    TABLE = "table"
+    WIDE = "wide"
+    JSON = "json"
+    YAML = "yaml"
+    NAME = "name"
+
+
+class StoryOutput(StrEnum):
+    """How the story of one request is written to stdout."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+def analyze(
+    recording: RecordingArgument,
+    output: Annotated[Output, typer.Option("--output", "-o", help="How to write it.")] = Output.TABLE,
+    per_request: Annotated[Path | None, typer.Option(
+        metavar="FILE", help="Write a row a failed request, too: FILE.ndjson, FILE.csv or FILE.parquet.",
+        show_default=False,
+    )] = None,
+    fail_on: Annotated[str, typer.Option(
+        metavar="LIMIT", help="Exit with 1 from this many failed requests on: a number, or a share as 0.1%.",
+    )] = "1",
+    settings: SetOption = None,
+    force: Annotated[bool, typer.Option(
+        "--force", help="Replace the file of --per-request when it exists.",
+    )] = False,
+) -> None:
+    """Name a cause for every failed request, with the evidence and the doubt.
+
+    Exit codes: 0 nothing lost, 1 requests failed, 2 wrong use, 3 inconclusive: nothing is seen to have
+    failed, but something that could tell is missing.
+
+    Example: zdtrace analyze rollout.zdtrace --per-request verdicts.csv
+    """
+    from zdtrace.analysis.diagnosis import diagnose
+    from zdtrace.recording.store import open_recording
+    from zdtrace.reporting.per_request import check_name, write
+
+    is_over = _limit(fail_on)
+    if per_request is not None:
+        check_name(per_request, force=force)
+    diagnosis = diagnose(open_recording(recording), chosen(settings))
+    if per_request is not None:
+        write(diagnosis, per_request, force=force)
+        say(f"wrote {diagnosis.requests.failed} rows to {per_request}")
+    sys.stdout.write(shown(diagnosis, output))
+    if output is Output.TABLE and sys.stdout.isatty():
+        suggest(diagnosis, recording)
+    if diagnosis.verdict == "inconclusive":
+        raise typer.Exit(INCONCLUSIVE)
+    if diagnosis.verdict == "fail":
+        if is_over(diagnosis.requests.failed, diagnosis.requests.total):
+            raise typer.Exit(FAILURES)
+        say(f"below the limit of --fail-on {fail_on}")
+
+
+def shown(diagnosis: Diagnosis, output: Output) -> str:
+    """Return the diagnosis as `-o` asks for it."""
+    from zdtrace.reporting import structured, terminal
+    from zdtrace.reporting.layout import Style
+
+    if output is Output.JSON:
+        return structured.as_json(diagnosis.as_json())
+    if output is Output.YAML:
+        return structured.as_yaml(diagnosis.as_json())
+    if output is Output.NAME:
+        return terminal.names(diagnosis)
+    return terminal.table(
+        diagnosis, width=columns(), is_wide=output is Output.WIDE, style=Style(uses_color(sys.stdout))
+    )
+
+
+def columns() -> int:
+    """Return how wide the terminal is; 80 when nobody says."""
+    return max(shutil.get_terminal_size().columns, 40)
+
+
+def suggest(diagnosis: Diagnosis, recording: Path) -> None:
+    """Say what to look at next."""
+    example = next((each for cause in diagnosis.causes for each in cause.exemplars), None)
+    if example:
+        say("")
+        say(f"next: zdtrace explain {recording} {example}")
+
+
+def _limit(text: str) -> Callable[[int, int], bool]:
+    if _COUNT.fullmatch(text):
+        return lambda failed, _: failed >= int(text)
+    share = _PERCENT.fullmatch(text)
+    if share is None or not 0 < float(share[1]) <= 100:
+        raise UsageError(
+            f"`--fail-on {text}` is no limit", hint="write a number from 1 on, or a share as 0.1%"
+        )
+    ratio = float(share[1]) / 100
+    return lambda failed, total: failed >= ratio * total
+
+
+def chosen(settings: list[str] | None) -> dict[str, str]:
+    """Read `--set NAME=VALUE`, each name once."""
+    found: dict[str, str] = {}
+    for each in settings or ():
+        name, is_pair, value = each.partition("=")
+        if not is_pair or not name or not value:
+            raise UsageError(f"`--set {each}` is no NAME=VALUE", hint="write it as --set clock_bound_ms=5")
+        if name in found:
+            raise UsageError(f"`--set` names `{name}` twice", hint="give it one value")
+        found[name] = value
+    return found
+
+
+def explain(
+    recording: RecordingArgument,
+    request: Annotated[str, typer.Argument(
+        metavar="REQUEST", show_default=False,
+        help="The request's `source:line` as in --per-request, the end of that, or its id in the logs.",
+    )],
+    output: Annotated[
+        StoryOutput, typer.Option("--output", "-o", help="How to write it.")
+    ] = StoryOutput.TEXT,
+    settings: SetOption = None,
+) -> None:
+    """Tell the story of one failed request: what it met, what happened around it, why the verdict.
+
+    Times count from the start of the request (T), on the recorder's clock; ± MS is how far each may be off.
+
+    Example: zdtrace explain rollout.zdtrace fortio.ndjson:5362
+    """
+    from zdtrace.analysis.story import tell
+    from zdtrace.recording.store import open_recording
+    from zdtrace.reporting import story, structured
+    from zdtrace.reporting.layout import Style
+
+    told = tell(open_recording(recording), request, chosen(settings))
+    if output is StoryOutput.JSON:
+        sys.stdout.write(structured.as_json(told.as_json()))
+    else:
+        sys.stdout.write(story.text(told, width=columns(), style=Style(uses_color(sys.stdout))))

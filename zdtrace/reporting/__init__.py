@@ -1,0 +1,1 @@
+"""Findings in, text out: each module a way to show them."""

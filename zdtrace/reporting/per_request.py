@@ -1,0 +1,67 @@
+"""One row a failed request, into a file of the kind that its name says."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+from zdtrace.analysis.catalog import library
+from zdtrace.analysis.diagnosis import Diagnosis
+from zdtrace.errors import RecordingExists, UsageError, ZdtraceError
+
+_QUERY = "findings.per_request"
+_FORMATS = {
+    ".csv": "format csv, header true",
+    ".ndjson": "format json, array false",
+    ".parquet": "format parquet, compression zstd",
+}
+
+
+def check_name(path: Path, *, force: bool) -> None:
+    """Raise UsageError when the name says no kind that we write, RecordingExists when it is taken."""
+    if path.suffix not in _FORMATS:
+        raise UsageError(
+            f"`{path}`: what kind of file that is, its name does not say",
+            hint=f"end it with {', '.join(_FORMATS)}",
+        )
+    if path.exists() and not force:
+        raise RecordingExists(path)
+
+
+def write(diagnosis: Diagnosis, path: Path, *, force: bool = False) -> None:
+    """Write the verdict of each failed request; the file is there whole or not at all."""
+    import duckdb
+
+    check_name(path, force=force)
+    diagnosis.engine.make(_QUERY)
+    try:
+        handle, draft = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+    except OSError as error:
+        raise ZdtraceError(f"`{path}` cannot be written: {error.strerror}") from error
+    os.close(handle)
+    try:
+        target = draft.replace("'", "''")
+        diagnosis.engine.db.execute(f"copy ({_rows(path.suffix)}) to '{target}' ({_FORMATS[path.suffix]})")
+        # mkstemp lets nobody else read it; a result is as readable as the user's other files.
+        mask = os.umask(0)
+        os.umask(mask)
+        Path(draft).chmod(0o666 & ~mask)
+        Path(draft).replace(path)
+    except (duckdb.Error, OSError) as error:
+        raise ZdtraceError(f"`{path}` cannot be written: {error}") from error
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            Path(draft).unlink()
+
+
+def _rows(suffix: str) -> str:
+    columns = [
+        # A spreadsheet runs a cell that begins like a formula.
+        f"regexp_replace({column.name}, '^([=+@\\t\\r\\n-])', '''\\1') as {column.name}"
+        if suffix == ".csv" and column.type == "VARCHAR"
+        else column.name
+        for column in library()[_QUERY].columns
+    ]
+    return f"select {', '.join(columns)} from {_QUERY}"
