@@ -44,10 +44,10 @@ candidates as (
         every.cause,
         min(every.tier) as tier,
         max(every.weight) as weight,
-        min_by(every.pod_uid, (every.tier, -every.weight)) as pod_uid,
-        min_by(every.pod_trigger, (every.tier, -every.weight)) as pod_trigger,
-        min_by(every.evidence_at, (every.tier, -every.weight)) as evidence_at,
-        min_by(every.evidence_ref, (every.tier, -every.weight)) as evidence_ref,
+        min_by(every.pod_uid, ascii(every.tier) - every.weight) as pod_uid,
+        min_by(every.pod_trigger, ascii(every.tier) - every.weight) as pod_trigger,
+        min_by(every.evidence_at, ascii(every.tier) - every.weight) as evidence_at,
+        min_by(every.evidence_ref, ascii(every.tier) - every.weight) as evidence_ref,
         count(distinct every.pod_uid) as pod_count
     from last_attempts
     inner join causes.every

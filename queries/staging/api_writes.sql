@@ -1,5 +1,6 @@
 -- Writes to pods that the API server logged.
 --
+-- Kind:     table
 -- Grain:    one row per logged write to a pod
 -- Reads:    recording.api_requests, staging.source_clocks
 --

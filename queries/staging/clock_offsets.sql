@@ -1,5 +1,6 @@
 -- How far each clock may be from the reference, the recorder's: measured where there are samples, else assumed.
 --
+-- Kind:     table
 -- Grain:    one row per clock
 -- Reads:    recording.sources, recording.clock_samples
 -- Params:

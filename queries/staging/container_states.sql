@@ -1,5 +1,6 @@
 -- What every observed version of every pod says about each of its containers.
 --
+-- Kind:     table
 -- Grain:    one row per pod version and container
 -- Reads:    recording.objects, staging.source_clocks
 --

@@ -1,5 +1,6 @@
 -- Each source with the offset bounds of the clock that its instants are of.
 --
+-- Kind:     table
 -- Grain:    one row per source
 -- Reads:    recording.sources, staging.clock_offsets
 --

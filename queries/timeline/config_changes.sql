@@ -1,5 +1,6 @@
 -- Every moment at which a proxy took new endpoints or configuration into use; a reload is one kind.
 --
+-- Kind:     table
 -- Grain:    one row per config change
 -- Reads:    staging.proxy_events
 --

@@ -1,5 +1,6 @@
 -- Containers that ended although nobody deleted their pod: crashes, out of memory, failed liveness probes.
 --
+-- Kind:     table
 -- Grain:    one row per exit of a container in a pod that was not being deleted
 -- Reads:    staging.container_states, timeline.pod_lifecycles, staging.clock_offsets
 --

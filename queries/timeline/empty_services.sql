@@ -1,5 +1,6 @@
 -- When a Service had no ready endpoint at all.
 --
+-- Kind:     table
 -- Grain:    one row per Service and stretch without a ready endpoint
 -- Reads:    staging.endpoint_versions
 --

@@ -24,7 +24,7 @@
 --   method          VARCHAR  HTTP method; null when not logged.
 --   url             VARCHAR  URL or path; null when not logged.
 --   is_proxy_line   BOOLEAN  The row is a proxy's line, because no client logged.
-with failed_requests as (
+with failed_requests as materialized (
     select
         requests.source_id,
         requests.line,

@@ -1,5 +1,6 @@
 -- Why each pod went away: the trigger beside the mechanism.
 --
+-- Kind:     table
 -- Grain:    one row per pod that was deleted
 -- Reads:    timeline.pod_lifecycles, timeline.rollouts, staging.cluster_events, staging.api_writes
 --

@@ -13,19 +13,36 @@
 --   request_id       VARCHAR  Key of timeline.failures.
 --   proxy_reference  VARCHAR  Key of timeline.proxy_lines.
 --   matched_by       VARCHAR  self (no client logged), id, order (k-th of a cluster) or time (nearest).
-with own_lines as (
+with claimed_lines as (
     select
         failures.request_id,
         proxy_lines.reference as proxy_reference,
-        case when failures.is_proxy_line then 'self' else 'id' end as matched_by
+        'self' as matched_by,
+        0 as distance_ns
     from timeline.failures
     inner join timeline.proxy_lines
-        on
-            (failures.is_proxy_line and failures.request_id = proxy_lines.reference)
-            or (not failures.is_proxy_line and failures.correlation_id = proxy_lines.correlation_id)
+        on failures.source_id = proxy_lines.source_id and failures.line = proxy_lines.line
+    where failures.is_proxy_line
+    union all
+    select
+        failures.request_id,
+        proxy_lines.reference as proxy_reference,
+        'id' as matched_by,
+        abs(proxy_lines.ended_lo_ns - failures.ended_lo_ns) as distance_ns
+    from timeline.failures
+    inner join timeline.proxy_lines on failures.correlation_id = proxy_lines.correlation_id
+    where not failures.is_proxy_line
+),
+
+own_lines as (
+    select
+        claimed_lines.request_id,
+        claimed_lines.proxy_reference,
+        claimed_lines.matched_by
+    from claimed_lines
     qualify row_number() over (
-        partition by failures.request_id
-        order by abs(proxy_lines.ended_lo_ns - failures.ended_lo_ns), proxy_lines.reference
+        partition by claimed_lines.request_id
+        order by claimed_lines.distance_ns, claimed_lines.proxy_reference
     ) = 1
 ),
 
@@ -41,7 +58,12 @@ joinable as (
         (failures.ended_hi_ns - failures.ended_lo_ns) // 2 as doubt_ns
     from timeline.failures
     anti join own_lines on failures.request_id = own_lines.request_id
-    where not failures.is_proxy_line
+    where
+        not failures.is_proxy_line
+        and exists (
+            select 1 from timeline.proxy_lines
+            where proxy_lines.is_failed
+        )
 ),
 
 points as (

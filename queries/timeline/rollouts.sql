@@ -1,5 +1,6 @@
 -- Changes of a workload's pod template: from the first pod of the new one to the end of the last pod of an older one.
 --
+-- Kind:     table
 -- Grain:    one row per workload and new template
 -- Reads:    timeline.pod_lifecycles
 --
