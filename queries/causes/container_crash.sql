@@ -37,12 +37,19 @@ inner join timeline.container_exits
         attempt_pods.pod_uid = container_exits.pod_uid
         and attempt_pods.ended_hi_ns >= container_exits.exited_lo_ns
 where
-    attempt_pods.symptom in ('refused', 'reset', 'truncated', 'unreachable')
-    and (not attempt_pods.is_deleted or attempt_pods.ended_lo_ns < attempt_pods.deleted_hi_ns)
+    (not attempt_pods.is_deleted or attempt_pods.ended_lo_ns < attempt_pods.deleted_hi_ns)
     and (
-        attempt_pods.linked_by <> 'time'
-        or attempt_pods.started_lo_ns
-        <= coalesce(container_exits.restarted_hi_ns, attempt_pods.started_lo_ns) + 1000000000
+        (
+            attempt_pods.symptom in ('reset', 'truncated')
+            and attempt_pods.started_lo_ns <= container_exits.exited_hi_ns
+        )
+        -- Started anew is not listening again: where the address tells which pod it was, it gets the time of a new pod.
+        or (
+            attempt_pods.symptom in ('refused', 'unreachable')
+            and attempt_pods.started_lo_ns
+            <= coalesce(container_exits.restarted_hi_ns, attempt_pods.started_lo_ns)
+            + 1000000000 * case when attempt_pods.linked_by = 'time' then 1 else getvariable('warm_up_s') end
+        )
     )
 qualify row_number() over (
     partition by attempt_pods.request_id, attempt_pods.attempt, attempt_pods.pod_uid

@@ -28,8 +28,7 @@ select
         attempt_pods.linked_by,
         attempt_pods.matched_by,
         attempt_pods.evidence,
-        attempt_pods.started_hi_ns >= attempt_pods.exited_lo_ns
-        and attempt_pods.started_lo_ns >= attempt_pods.deleted_lo_ns
+        attempt_pods.started_lo_ns >= attempt_pods.deleted_hi_ns
     ) as tier,
     case
         when attempt_pods.linked_by = 'time' and attempt_pods.symptom = 'timeout' then 0.8

@@ -29,7 +29,7 @@ select
         attempt_pods.linked_by,
         attempt_pods.matched_by,
         attempt_pods.evidence,
-        attempt_pods.ended_lo_ns >= attempt_pods.deleted_lo_ns
+        attempt_pods.ended_lo_ns >= attempt_pods.deleted_hi_ns
     ) as tier,
     case
         when attempt_pods.linked_by <> 'time' then 1.0
@@ -48,7 +48,7 @@ select
 from timeline.attempt_pods
 where
     attempt_pods.is_deleted
-    and not attempt_pods.has_crashed
+    and not attempt_pods.is_down
     and attempt_pods.ended_hi_ns >= attempt_pods.signalled_lo_ns
     and (
         attempt_pods.symptom = 'refused'

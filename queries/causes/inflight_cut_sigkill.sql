@@ -29,7 +29,7 @@ select
         attempt_pods.linked_by,
         attempt_pods.matched_by,
         attempt_pods.evidence,
-        attempt_pods.ended_lo_ns >= attempt_pods.signalled_lo_ns
+        attempt_pods.ended_lo_ns >= attempt_pods.signalled_hi_ns
     ) as tier,
     1.0::double as weight,
     attempt_pods.pod_uid,

@@ -4,9 +4,13 @@
 -- Clause: went to a new pod that did not listen yet
 -- Remedy: a readiness probe (and a startup probe for slow starts) that asks the port that serves
 -- Prestop helps: no
--- Not when: a container of the pod had ended before (then it crashed), or the pod was being deleted
+-- Not when: the pod had answered before, a container of it had ended before (then it crashed), or it was being
+--               deleted
 -- Grain: one row per failed attempt that it explains
--- Reads: timeline.attempt_pods, timeline.rollouts, timeline.pod_lifecycles
+-- Reads: timeline.attempt_pods, timeline.attempts, timeline.rollouts, timeline.pod_lifecycles,
+--           staging.proxy_requests
+-- Params:
+--   shallow_probe_s  BIGINT  10  A pod whose probe asks the wrong thing may refuse for so long after it became Ready.
 -- See: https://kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes/
 --
 -- Columns:
@@ -20,6 +24,30 @@
 --   pod_trigger   VARCHAR                   rollout for a pod of a new template, else start.
 --   since_start_ms DOUBLE                   From the container's start to the try, ms (earliest start).
 --   has_readiness BOOLEAN                   Whether the pod has a readiness or startup probe.
+with tried_addresses as (
+    select distinct
+        attempt_pods.pod_uid,
+        attempts.upstream_address,
+        attempt_pods.started_pod_lo_ns
+    from timeline.attempt_pods
+    inner join timeline.attempts
+        on attempt_pods.request_id = attempts.request_id and attempt_pods.attempt = attempts.attempt
+    where attempt_pods.linked_by = 'address' and attempt_pods.symptom = 'refused'
+),
+
+first_answers as (
+    select
+        tried_addresses.pod_uid,
+        min(proxy_requests.ended_hi_ns) as answered_hi_ns
+    from tried_addresses
+    inner join staging.proxy_requests
+        on
+            tried_addresses.upstream_address = proxy_requests.upstream_addresses
+            and tried_addresses.started_pod_lo_ns <= proxy_requests.started_hi_ns
+    where not proxy_requests.is_failed
+    group by tried_addresses.pod_uid
+)
+
 select
     attempt_pods.request_id,
     attempt_pods.attempt,
@@ -41,8 +69,15 @@ select
     attempt_pods.has_readiness
 from timeline.attempt_pods
 inner join timeline.pod_lifecycles on attempt_pods.pod_uid = pod_lifecycles.pod_uid
+left outer join first_answers on attempt_pods.pod_uid = first_answers.pod_uid
 where
     not attempt_pods.has_crashed
+    and coalesce(attempt_pods.started_lo_ns <= first_answers.answered_hi_ns, true)
+    and (
+        not attempt_pods.has_readiness
+        or attempt_pods.started_lo_ns
+        <= pod_lifecycles.ready_hi_ns + 1000000000 * getvariable('shallow_probe_s')
+    )
     and (not attempt_pods.is_deleted or attempt_pods.ended_hi_ns < attempt_pods.deleted_lo_ns)
     and attempt_pods.ended_hi_ns >= attempt_pods.started_pod_lo_ns
     and attempt_pods.ended_lo_ns <= attempt_pods.started_pod_lo_ns + 1000000000 * getvariable('warm_up_s')

@@ -43,6 +43,7 @@
 --   grace_s            BIGINT   Grace period.
 --   is_sigkilled       BOOLEAN  It ended by SIGKILL when its grace period was over.
 --   has_crashed        BOOLEAN  A container of it had ended before the attempt did, without a deletion.
+--   is_down            BOOLEAN  Such a container was not yet started anew when the attempt was made.
 --   pod_reference      VARCHAR  What tells of the pod's end: `source:line`.
 --   pod_trigger        VARCHAR  Why it was deleted; null while it lives.
 with lifecycles as (
@@ -159,6 +160,13 @@ select
     lifecycles.grace_s,
     lifecycles.is_sigkilled,
     coalesce(lifecycles.crashed_lo_ns <= attempts.ended_hi_ns, false) as has_crashed,
+    exists(
+        select 1 from timeline.container_exits
+        where
+            container_exits.pod_uid = links.pod_uid
+            and container_exits.exited_lo_ns <= attempts.ended_hi_ns
+            and coalesce(container_exits.restarted_hi_ns >= attempts.started_lo_ns, true)
+    ) as is_down,
     coalesce(lifecycles.killing_reference, lifecycles.reference) as pod_reference,
     lifecycles.pod_trigger
 from timeline.attempts

@@ -24,7 +24,33 @@
 --   method          VARCHAR  HTTP method; null when not logged.
 --   url             VARCHAR  URL or path; null when not logged.
 --   is_proxy_line   BOOLEAN  The row is a proxy's line, because no client logged.
-with failed_requests as materialized (
+with error_messages as (
+    select
+        client_messages.thread,
+        client_messages.logged_at_ns,
+        client_messages.message
+    from staging.client_messages
+    where client_messages.is_error
+),
+
+-- Only requests without a status need their worker's words; the others are read without the column for workers.
+messages as (
+    select
+        requests.source_id,
+        requests.line,
+        error_messages.message
+    from staging.requests
+    asof inner join error_messages
+        on
+            requests.thread = error_messages.thread
+            and requests.ended_at_ns + 20000000 >= error_messages.logged_at_ns
+    where
+        requests.is_failed
+        and requests.status is null
+        and error_messages.logged_at_ns >= requests.started_at_ns - 1000000
+),
+
+failed_requests as (
     select
         requests.source_id,
         requests.line,
@@ -38,26 +64,9 @@ with failed_requests as materialized (
         requests.pod_name,
         requests.method,
         requests.url,
-        requests.thread,
         requests.is_proxy_line
     from staging.requests
     where requests.is_failed
-),
-
-messages as (
-    select
-        failed_requests.source_id,
-        failed_requests.line,
-        max_by(client_messages.message, client_messages.logged_at_ns) as message
-    from failed_requests
-    inner join staging.client_messages
-        on
-            failed_requests.thread = client_messages.thread
-            and client_messages.is_error
-            and client_messages.logged_at_ns >= failed_requests.started_at_ns - 1000000
-            and client_messages.logged_at_ns <= failed_requests.ended_at_ns + 20000000
-    where failed_requests.status is null
-    group by failed_requests.source_id, failed_requests.line
 )
 
 select

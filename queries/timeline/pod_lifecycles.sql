@@ -78,10 +78,18 @@ states as (
         min(container_states.started_ns) as started_ns,
         min(container_states.observed_hi_ns) filter (where container_states.started_ns is not null)
             as started_seen_ns,
-        max(container_states.exited_ns) as exited_ns,
-        max_by(container_states.exit_code, container_states.exited_ns) as exit_code,
-        max_by(container_states.exit_reason, container_states.exited_ns) as exit_reason
+        -- A container that crashed and was started anew has not ended the pod: only exits since the deletion count.
+        max(container_states.exited_ns) filter (
+            where container_states.exited_ns >= pods.deleted_ns - 2000000000
+        ) as exited_ns,
+        max_by(container_states.exit_code, container_states.exited_ns) filter (
+            where container_states.exited_ns >= pods.deleted_ns - 2000000000
+        ) as exit_code,
+        max_by(container_states.exit_reason, container_states.exited_ns) filter (
+            where container_states.exited_ns >= pods.deleted_ns - 2000000000
+        ) as exit_reason
     from staging.container_states
+    inner join pods on container_states.pod_uid = pods.pod_uid
     group by container_states.pod_uid
 ),
 
