@@ -1,7 +1,39 @@
 """Why did these requests fail while Kubernetes replaced my pods, and what would have prevented it?
 
+    recording = zdtrace.open_recording("rollout.zdtrace")
+    print(zdtrace.diagnose(recording).sentence)
+
 Importing this package costs almost nothing: duckdb, polars, altair and kubernetes are imported by the
-functions that use them.
+functions that use them, and the names below when they are asked for.
 """
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from zdtrace.analysis.diagnosis import Diagnosis, Verdict, diagnose
+    from zdtrace.recording.store import Recording, open_recording
+
 __version__ = "0.1.0"
+
+__all__ = ["Diagnosis", "Recording", "Verdict", "__version__", "diagnose", "open_recording"]
+
+_HOMES = {
+    "Diagnosis": "zdtrace.analysis.diagnosis",
+    "Recording": "zdtrace.recording.store",
+    "Verdict": "zdtrace.analysis.diagnosis",
+    "diagnose": "zdtrace.analysis.diagnosis",
+    "open_recording": "zdtrace.recording.store",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -80,7 +80,7 @@ def analyze(
     diagnosis = diagnose(open_recording(recording), chosen(settings))
     if per_request is not None:
         write(diagnosis, per_request, force=force)
-        say(f"wrote {diagnosis.requests.failed} rows to {per_request}")
+        say(f"{diagnosis.requests.failed} rows written to {per_request}")
     sys.stdout.write(shown(diagnosis, output))
     if output is Output.TABLE and sys.stdout.isatty():
         suggest(diagnosis, recording)

@@ -33,6 +33,9 @@ COMMANDS = (
     Entry("import", "zdtrace.cli.importing", "import_", "Take files of other tools into a recording"),
     Entry("analyze", "zdtrace.cli.analyzing", "analyze", "Name a cause for every failed request"),
     Entry("explain", "zdtrace.cli.analyzing", "explain", "Tell the story of one failed request"),
+    Entry("sql", "zdtrace.cli.querying", "sql", "Open a recording in DuckDB"),
+    Entry("queries", "zdtrace.cli.querying", "queries", "List the library of SQL"),
+    Entry("demo", "zdtrace.cli.demo", "demo", "Analyse a shipped real recording"),
 )
 """Every command, in the order of `--help`. To add one, write its function and its line here."""
 
