@@ -9,9 +9,9 @@ import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from importing import SAMPLES, Imported, Row, import_bytes, import_file
 from truth import RUN_NS, SECOND, Sent, content, expected, few, mangled, runs, survives, triples
+
 from zdtrace.errors import UnusableFile, UsageError
 from zdtrace.importers.base import Options
 
@@ -28,7 +28,12 @@ def one(file: bytes, columns: dict[str, str], **options: object) -> Row:
 
 def test_the_same_rows_as_the_formats_own_importer() -> None:
     columns = {
-        "start": "timestamp:iso", "latency": "latency:ns", "status": "code", "error": "error", "method": "method", "url": "url",
+        "start": "timestamp:iso",
+        "latency": "latency:ns",
+        "status": "code",
+        "error": "error",
+        "method": "method",
+        "url": "url",
     }
     mapped = read(content("vegeta/results.json.gz"), columns)
     own = import_file(SAMPLES / "vegeta/results.json.gz")
@@ -40,19 +45,29 @@ def test_the_same_rows_as_the_formats_own_importer() -> None:
 @pytest.mark.parametrize(
     ("unit", "written", "resolution_ns"),
     [
-        ("epoch_s", "1795450000", SECOND), ("epoch_s", "1795450000.000", 10**6), ("epoch_ms", "1795450000000", 10**6),
-        ("epoch_ms", "1795450000000.0", 10**5), ("epoch_us", "1795450000000000", 1000),
-        ("epoch_ns", "1795450000000000000", 1), ("iso", "2026-11-23T16:06:40Z", SECOND),
-        ("iso", "2026-11-23 17:06:40.000+01:00", 10**6), ("iso", "2026-11-23T21:36:40.000000+0530", 1000),
+        ("epoch_s", "1795450000", SECOND),
+        ("epoch_s", "1795450000.000", 10**6),
+        ("epoch_ms", "1795450000000", 10**6),
+        ("epoch_ms", "1795450000000.0", 10**5),
+        ("epoch_us", "1795450000000000", 1000),
+        ("epoch_ns", "1795450000000000000", 1),
+        ("iso", "2026-11-23T16:06:40Z", SECOND),
+        ("iso", "2026-11-23 17:06:40.000+01:00", 10**6),
+        ("iso", "2026-11-23T21:36:40.000000+0530", 1000),
     ],
 )
 def test_units_of_instants(unit: str, written: str, resolution_ns: int) -> None:
-    row = one(f"ts;took;code\n{written};1.5;502\n".encode(), {"start": f"ts:{unit}", "latency": "took:s", "status": "code"})
+    row = one(
+        f"ts;took;code\n{written};1.5;502\n".encode(),
+        {"start": f"ts:{unit}", "latency": "took:s", "status": "code"},
+    )
     assert (row["started_at_ns"], row["ended_at_ns"]) == (RUN_NS, RUN_NS + 3 * SECOND // 2)
     assert row["resolution_ns"] == resolution_ns
 
 
-@pytest.mark.parametrize(("unit", "written"), [("s", "0.25"), ("ms", "250"), ("us", "250000"), ("ns", "250000000")])
+@pytest.mark.parametrize(
+    ("unit", "written"), [("s", "0.25"), ("ms", "250"), ("us", "250000"), ("ns", "250000000")]
+)
 def test_units_of_latencies_and_an_end_instead_of_a_start(unit: str, written: str) -> None:
     columns = {"end": "ts:epoch_s", "latency": f"took:{unit}", "status": "code"}
     row = one(f"ts,took,code\n1795450000,{written},200\n".encode(), columns)
@@ -62,7 +77,10 @@ def test_units_of_latencies_and_an_end_instead_of_a_start(unit: str, written: st
 def test_start_and_end_need_no_latency() -> None:
     columns = {"start": "a:epoch_s", "end": "b:epoch_ms", "error": "problem"}
     found = read(b"a\tb\tproblem\n1795450000\t1795450002500\t\n1795450000\t1795450000001\trefused\n", columns)
-    assert triples(found.requests) == [(RUN_NS, RUN_NS + 10**6, None), (RUN_NS, RUN_NS + 5 * SECOND // 2, None)]
+    assert triples(found.requests) == [
+        (RUN_NS, RUN_NS + 10**6, None),
+        (RUN_NS, RUN_NS + 5 * SECOND // 2, None),
+    ]
     assert [row["error"] for row in found.failed] == ["refused"]
 
 
@@ -81,7 +99,10 @@ def test_a_local_time_needs_a_zone_that_is_said() -> None:
 @pytest.mark.parametrize(
     ("columns", "words"),
     [
-        ({"start": "ts", "latency": "took:ms", "status": "code"}, "epoch_s, epoch_ms, epoch_us, epoch_ns, iso"),
+        (
+            {"start": "ts", "latency": "took:ms", "status": "code"},
+            "epoch_s, epoch_ms, epoch_us, epoch_ns, iso",
+        ),
         ({"start": "ts:epoch_s", "latency": "took", "status": "code"}, "s, ms, us, ns"),
         ({"start": "ts:hours", "latency": "took:ms", "status": "code"}, "epoch_s"),
         ({"start": "ts:epoch_s", "status": "code"}, "latency=COLUMN:UNIT"),
@@ -114,7 +135,8 @@ def test_parquet_is_read_with_its_own_types(tmp_path: Path) -> None:
     with duckdb.connect() as db:
         db.execute(f"""
             copy (
-                select timestamptz '2026-11-23 16:06:40.25+00' as at, 0.5::double as took, 200.0 as code, 'a' as id
+                select timestamptz '2026-11-23 16:06:40.25+00' as at, 0.5::double as took,
+                    200.0 as code, 'a' as id
                 union all select timestamptz '2026-11-23 16:06:41+00', 'nan', 502, 'b'
             ) to '{path}' (format parquet)
         """)
@@ -139,7 +161,9 @@ def test_what_is_written_as_csv_comes_back(sent: list[Sent]) -> None:
 @few
 @given(runs)
 def test_what_is_written_as_json_comes_back(sent: list[Sent]) -> None:
-    rows = [json.dumps({"ts": each.started_us, "took": each.took_us, "code": str(each.status)}) for each in sent]
+    rows = [
+        json.dumps({"ts": each.started_us, "took": each.took_us, "code": str(each.status)}) for each in sent
+    ]
     assert triples(read("\n".join(rows).encode(), CSV).requests) == expected(sent)
 
 

@@ -8,16 +8,29 @@ from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
-
 from importing import SAMPLES, Take, import_bytes
-from truth import Sent, answered, assert_encloses, content, delivered, expected, few, mangled, runs, survives, triples
+from truth import (
+    Sent,
+    answered,
+    assert_encloses,
+    content,
+    delivered,
+    expected,
+    few,
+    mangled,
+    runs,
+    survives,
+    triples,
+)
 
 
 def test_each_line_of_the_access_log_is_a_request(taken: Take, samples: Path) -> None:
     found = taken(samples / "fortio/fortio_access.json")
     result = json.loads((samples / "fortio/result.json").read_text())
     assert len(found.requests) == sum(result["RetCodes"].values()) == 200
-    assert found.statuses == Counter({int(code) if code != "-1" else None: n for code, n in result["RetCodes"].items()})
+    assert found.statuses == Counter(
+        {int(code) if code != "-1" else None: n for code, n in result["RetCodes"].items()}
+    )
     began = found.requests[0]["started_at_ns"]  # each thread warms up with a request that it does not log
     assert answered(found) == delivered("fortio/server.ndjson.gz", since_ns=began)
 
@@ -53,7 +66,11 @@ def test_stderr_tells_what_went_wrong_and_on_which_thread(taken: Take, samples: 
     messages = found.tables["client_messages"]
     assert sum("connection refused" in row["message"].lower() for row in messages) > 0
     assert all(row["thread"] for row in messages)
-    spoken = [json.loads(line) for line in content("fortio/stderr.txt").decode().splitlines() if line.startswith("{")]
+    spoken = [
+        json.loads(line)
+        for line in content("fortio/stderr.txt").decode().splitlines()
+        if line.startswith("{")
+    ]
     assert len(messages) == sum("thread" in each for each in spoken)
 
 
@@ -65,7 +82,9 @@ def test_the_result_is_a_cross_check(taken: Take, samples: Path) -> None:
 
 
 def test_a_result_with_impossible_counts_is_rejected_and_not_believed() -> None:
-    broken = b'{"RunType":"HTTP","StartTime":"9999-12-31T00:00:00Z","RetCodes":{"200":1e400,"502":true,"503":3}}'
+    broken = (
+        b'{"RunType":"HTTP","StartTime":"9999-12-31T00:00:00Z","RetCodes":{"200":1e400,"502":true,"503":3}}'
+    )
     assert survives(broken, "fortio-result") is None
     good = b'{"RunType":"HTTP","StartTime":"2026-11-23T16:00:00Z","RetCodes":{"200":9e9,"502":true,"503":3}}'
     found = import_bytes(good)
@@ -75,10 +94,16 @@ def test_a_result_with_impossible_counts_is_rejected_and_not_believed() -> None:
 
 def _json_line(sent: Sent) -> str:
     details = str(sent.status or -1)
-    return json.dumps({
-        "latency": sent.took_us / 1e6, "timestamp": sent.started_at_ns, "thread": 3, "iter": 1, "ok": details == "200",
-        "details": details,
-    })
+    return json.dumps(
+        {
+            "latency": sent.took_us / 1e6,
+            "timestamp": sent.started_at_ns,
+            "thread": 3,
+            "iter": 1,
+            "ok": details == "200",
+            "details": details,
+        }
+    )
 
 
 @few
@@ -93,14 +118,17 @@ def test_what_is_written_as_json_comes_back(sent: list[Sent]) -> None:
 @given(runs)
 def test_what_is_written_as_influx_comes_back(sent: list[Sent]) -> None:
     lines = [
-        f'latency,thread=1,ok=true value={each.took_us / 1e6:.6f},details="{each.status or -1}" {each.started_at_ns}'
+        f"latency,thread=1,ok=true value={each.took_us / 1e6:.6f},"
+        f'details="{each.status or -1}" {each.started_at_ns}'
         for each in sent
     ]
     assert triples(import_bytes("\n".join(lines).encode()).requests) == expected(sent)
 
 
 _FILES = {
-    "fortio-json": "fortio_access.json", "fortio-influx": "fortio_access.influx", "fortio-stderr": "stderr.txt",
+    "fortio-json": "fortio_access.json",
+    "fortio-influx": "fortio_access.influx",
+    "fortio-stderr": "stderr.txt",
     "fortio-result": "result.json",
 }
 

@@ -9,9 +9,20 @@ from dataclasses import dataclass, field
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from importing import SAMPLES, Take, import_bytes
-from truth import RUN_NS, Sent, assert_encloses, content, delivered, few, mangled, runs, served, survives, triples
+from truth import (
+    RUN_NS,
+    Sent,
+    assert_encloses,
+    content,
+    delivered,
+    few,
+    mangled,
+    runs,
+    served,
+    survives,
+    triples,
+)
 
 BOTH = ["3.10.5", "3.15.1"]
 BEGAN_MS = RUN_NS // 10**6
@@ -30,7 +41,9 @@ def test_a_row_that_is_ok_has_no_status_and_did_not_fail(taken: Take, version: s
 def test_a_check_tells_the_status_that_it_found(taken: Take) -> None:
     found = taken(SAMPLES / "gatling/simulation-3.15.1.log")
     statuses = Counter(row["status"] for row in found.requests if row["status"])
-    assert statuses == Counter({s: n for s, n in delivered("gatling/server-3.15.1.ndjson.gz").items() if s != 200})
+    assert statuses == Counter(
+        {s: n for s, n in delivered("gatling/server-3.15.1.ndjson.gz").items() if s != 200}
+    )
     assert_encloses(found, "gatling/server-3.15.1.ndjson.gz")
 
 
@@ -39,7 +52,8 @@ def test_start_and_end_enclose_what_the_server_did(taken: Take, version: str) ->
     found = taken(SAMPLES / f"gatling/simulation-{version}.log")
     good = sorted(row["started_at_ns"] for row in found.requests if row["error"] is None)
     seen = sorted(
-        each.started_at_ns for each in served(f"gatling/server-{version}.ndjson.gz")
+        each.started_at_ns
+        for each in served(f"gatling/server-{version}.ndjson.gz")
         if each.fate == "sent" and each.status == 200
     )
     assert all(start <= at + 5_000_000 for start, at in zip(good, seen, strict=True))
@@ -55,7 +69,8 @@ def test_everything_that_is_no_request_is_skipped(taken: Take) -> None:
 def test_the_reasons_are_gatlings_own_words(taken: Take) -> None:
     found = taken(SAMPLES / "gatling/simulation-3.10.5.log")
     assert Counter(row["error"] for row in found.failed) == {
-        "Request timeout to 127.0.0.1/127.0.0.1:18150 after 1000 ms": 16, "j.i.IOException: Premature close": 33,
+        "Request timeout to 127.0.0.1/127.0.0.1:18150 after 1000 ms": 16,
+        "j.i.IOException: Premature close": 33,
         "j.n.ConnectException: finishConnect(..) failed: Connection refused": 2,
     }
 
@@ -90,7 +105,7 @@ class Binary:
         self.string("3.15.1")
         self.string("Sim")
         self.out += struct.pack(">q", BEGAN_MS)
-        self.string("früh – spät")
+        self.string("früh 遅い")
         self.integer(1)
         self.string("scenario")
         self.integer(0)
@@ -109,18 +124,24 @@ class Binary:
 def _messages(sent: list[Sent]) -> list[tuple[int, int, str]]:
     def message(each: Sent) -> str:
         if each.status == 0:
-            return "Premature close – spät"
+            return "Premature close 遅い"
         return f"status.find.is(200), found {each.status}" if each.status >= 429 else ""
 
     return [
-        (each.started_us // 1000 - BEGAN_MS, (each.started_us + each.took_us) // 1000 - BEGAN_MS, message(each))
+        (
+            each.started_us // 1000 - BEGAN_MS,
+            (each.started_us + each.took_us) // 1000 - BEGAN_MS,
+            message(each),
+        )
         for each in (one.to_ms() for one in sent)
     ]
 
 
 def _expected(sent: list[Sent]) -> list[tuple[int, int, int | None]]:
     whole = [each.to_ms() for each in sent]
-    rows = [(each.started_at_ns, each.ended_at_ns, each.status if each.status >= 429 else None) for each in whole]
+    rows = [
+        (each.started_at_ns, each.ended_at_ns, each.status if each.status >= 429 else None) for each in whole
+    ]
     return sorted(rows, key=lambda each: (each[0], each[1], each[2] or 0))
 
 
@@ -134,7 +155,9 @@ def test_what_is_written_as_binary_comes_back(sent: list[Sent]) -> None:
     found = import_bytes(bytes(file.out))
     assert found.source.format == "gatling-binary"
     assert triples(found.requests) == _expected(sent)
-    assert len(found.failed) == sum(each.status == 0 or each.status >= 429 and each.status != 404 for each in sent)
+    assert len(found.failed) == sum(
+        each.status == 0 or (each.status >= 429 and each.status != 404) for each in sent
+    )
 
 
 @few

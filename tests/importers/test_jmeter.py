@@ -10,9 +10,22 @@ from xml.sax.saxutils import quoteattr
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from importing import SAMPLES, Take, import_bytes, import_file
-from truth import RUN_NS, Sent, answered, assert_encloses, content, delivered, expected, few, mangled, runs, survives, triples
+from truth import (
+    RUN_NS,
+    Sent,
+    answered,
+    assert_encloses,
+    content,
+    delivered,
+    expected,
+    few,
+    mangled,
+    runs,
+    survives,
+    triples,
+)
+
 from zdtrace.errors import UnusableFile
 from zdtrace.importers.base import Options
 
@@ -23,7 +36,9 @@ HEADER = (
 AT_MS = RUN_NS // 10**6
 
 
-def row(time: object = AT_MS, elapsed: object = 20, code: str = "200", success: str = "true", failure: str = "") -> str:
+def row(
+    time: object = AT_MS, elapsed: object = 20, code: str = "200", success: str = "true", failure: str = ""
+) -> str:
     return f"{time},{elapsed},GET item,{code},OK,TG 1-1,text,{success},{failure},1,1,1,1,http://h/p,1,0,0"
 
 
@@ -41,9 +56,14 @@ def test_csv_and_xml_agree_with_the_server(taken: Take, name: str, server: str) 
 
 def test_a_java_class_instead_of_a_status_is_the_error(taken: Take) -> None:
     found = taken(SAMPLES / "jmeter/jmeter.jtl")
-    kinds = Counter(row["error"].split(":")[0].split(".")[-1] for row in found.requests if row["status"] is None)
+    kinds = Counter(
+        row["error"].split(":")[0].split(".")[-1] for row in found.requests if row["status"] is None
+    )
     assert kinds == {
-        "SocketException": 24, "HttpHostConnectException": 17, "NoHttpResponseException": 12, "SocketTimeoutException": 4,
+        "SocketException": 24,
+        "HttpHostConnectException": 17,
+        "NoHttpResponseException": 12,
+        "SocketTimeoutException": 4,
     }
 
 
@@ -57,7 +77,8 @@ def test_the_25_000th_row_may_be_the_first_that_fails() -> None:
 def test_a_file_without_header_has_the_columns_of_jmeter_5() -> None:
     found = import_bytes(f"{row()}\n{row(AT_MS + 5, 7, '502', 'false')}\n".encode())
     assert triples(found.requests) == [
-        (RUN_NS, RUN_NS + 20 * 10**6, 200), (RUN_NS + 5 * 10**6, RUN_NS + 12 * 10**6, 502),
+        (RUN_NS, RUN_NS + 20 * 10**6, 200),
+        (RUN_NS + 5 * 10**6, RUN_NS + 12 * 10**6, 502),
     ]
 
 
@@ -100,11 +121,13 @@ def test_a_failed_assertion_keeps_its_status_and_its_words() -> None:
 
 
 def sample(time: int = AT_MS, elapsed: int = 20, code: str = "200", inside: str = "") -> str:
-    return f'<httpSample t="{elapsed}" ts="{time}" s="true" lb="x" rc={quoteattr(code)} rm="OK" tn="TG 1-1">{inside}</httpSample>'
+    attributes = f't="{elapsed}" ts="{time}" s="true" lb="x" rc={quoteattr(code)} rm="OK" tn="TG 1-1"'
+    return f"<httpSample {attributes}>{inside}</httpSample>"
 
 
 def document(*samples: str, end: str = "</testResults>") -> bytes:
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n<testResults version="1.2">\n{"".join(samples)}{end}'.encode()
+    head = '<?xml version="1.0" encoding="UTF-8"?>\n<testResults version="1.2">\n'
+    return f"{head}{''.join(samples)}{end}".encode()
 
 
 def test_sub_samples_belong_to_their_parent() -> None:
@@ -125,8 +148,11 @@ def test_a_sample_that_was_being_written_is_one_reject() -> None:
 
 
 def test_a_billion_laughs_are_not_expanded(tmp_path: Path) -> None:
-    entities = "".join(f'<!ENTITY l{n} "{"&l" + str(n - 1) + ";" if n else "ha"}{"x" * 10}">' for n in range(30))
-    hostile = f"<?xml version='1.0'?><!DOCTYPE testResults [{entities}]><testResults>{sample(inside='&l29;')}</testResults>"
+    entities = "".join(
+        f'<!ENTITY l{n} "{"&l" + str(n - 1) + ";" if n else "ha"}{"x" * 10}">' for n in range(30)
+    )
+    head = f"<?xml version='1.0'?><!DOCTYPE testResults [{entities}]>"
+    hostile = f"{head}<testResults>{sample(inside='&l29;')}</testResults>"
     with pytest.raises(UnusableFile) as refused:
         import_bytes(hostile.encode(), as_format="jmeter-xml")
     assert "DOCTYPE" in (refused.value.hint or "")
@@ -157,7 +183,11 @@ def test_nesting_without_end_and_tags_without_end_are_refused(tmp_path: Path) ->
 def test_what_is_written_as_csv_comes_back(sent: list[Sent]) -> None:
     whole = [each.to_ms() for each in sent]
     rows = [
-        row(each.started_us // 1000, each.took_us // 1000, str(each.status) if each.status else "Non HTTP response code: x")
+        row(
+            each.started_us // 1000,
+            each.took_us // 1000,
+            str(each.status) if each.status else "Non HTTP response code: x",
+        )
         for each in whole
     ]
     assert triples(import_bytes("\n".join([HEADER, *rows]).encode()).requests) == expected(whole)
@@ -168,7 +198,11 @@ def test_what_is_written_as_csv_comes_back(sent: list[Sent]) -> None:
 def test_what_is_written_as_xml_comes_back(sent: list[Sent]) -> None:
     whole = [each.to_ms() for each in sent]
     samples = [
-        sample(each.started_us // 1000, each.took_us // 1000, str(each.status) if each.status else 'Non HTTP "<x>"')
+        sample(
+            each.started_us // 1000,
+            each.took_us // 1000,
+            str(each.status) if each.status else 'Non HTTP "<x>"',
+        )
         for each in whole
     ]
     assert triples(import_bytes(document(*samples)).requests) == expected(whole)

@@ -9,9 +9,21 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from importing import SAMPLES, Take, import_bytes
-from truth import RUN_NS, Sent, answered, assert_encloses, content, delivered, few, mangled, runs, survives, triples
+from truth import (
+    RUN_NS,
+    Sent,
+    answered,
+    assert_encloses,
+    content,
+    delivered,
+    few,
+    mangled,
+    runs,
+    survives,
+    triples,
+)
+
 from zdtrace.errors import UnusableFile
 
 END = "2026-11-23T17:20:55.000000000Z"
@@ -57,15 +69,19 @@ def test_whole_seconds_are_a_resolution_and_a_note(taken: Take) -> None:
     assert any("K6_CSV_TIME_FORMAT" in note for note in found.source.notes)
     finer = taken(SAMPLES / "k6/k6_4_per_second.json.gz")
     assert found.statuses == finer.statuses
-    for coarse, exact in zip(found.requests, sorted(finer.requests, key=lambda row: row["ended_at_ns"]), strict=True):
+    for coarse, exact in zip(
+        found.requests, sorted(finer.requests, key=lambda row: row["ended_at_ns"]), strict=True
+    ):
         assert coarse["ended_at_ns"] <= exact["ended_at_ns"] < coarse["ended_at_ns"] + 2 * 10**9
 
 
 def test_errors_keep_their_words_and_codes(taken: Take) -> None:
     found = taken(SAMPLES / "k6/k6.json.gz")
     assert Counter(row["error"] for row in found.requests if row["status"] is None) == {
-        "dial: connection refused (1212)": 17, "read: connection reset by peer (1220)": 19,
-        "request timeout (1050)": 15, "EOF (1000)": 14,
+        "dial: connection refused (1212)": 17,
+        "read: connection reset by peer (1220)": 19,
+        "request timeout (1050)": 15,
+        "EOF (1000)": 14,
     }
 
 
@@ -85,7 +101,8 @@ def test_the_blocked_time_of_the_next_request_is_not_taken() -> None:
     first = [each for each in request(20, 5, status="200") if "blocked" not in each]
     second = request(30, 7, time="2026-11-23T17:20:56Z", status="502")
     assert triples(import_bytes(lines(*first, *second)).requests) == [
-        (END_NS - 20_000_000, END_NS, 200), (END_NS + 10**9 - 37_000_000, END_NS + 10**9, 502),
+        (END_NS - 20_000_000, END_NS, 200),
+        (END_NS + 10**9 - 37_000_000, END_NS + 10**9, 502),
     ]
 
 
@@ -139,12 +156,18 @@ def test_a_request_id_in_the_csv_is_found_among_the_extra_tags() -> None:
 @pytest.mark.parametrize(
     ("time", "resolution_ns"),
     [
-        ("1795454455", 10**9), ("1795454455000", 10**6), ("1795454455000000", 10**3), ("1795454455000000000", 1),
-        ("2026-11-23T18:20:55+01:00", 10**9), ("2026-11-23T17:20:55.000000000Z", 1),
+        ("1795454455", 10**9),
+        ("1795454455000", 10**6),
+        ("1795454455000000", 10**3),
+        ("1795454455000000000", 1),
+        ("2026-11-23T18:20:55+01:00", 10**9),
+        ("2026-11-23T17:20:55.000000000Z", 1),
     ],
 )
 def test_every_time_format_of_the_csv_means_the_same_end(time: str, resolution_ns: int) -> None:
-    found = import_bytes(lines("metric_name,timestamp,metric_value,status", f"http_req_duration,{time},20,502"))
+    found = import_bytes(
+        lines("metric_name,timestamp,metric_value,status", f"http_req_duration,{time},20,502")
+    )
     assert triples(found.requests) == [(END_NS - 20_000_000, END_NS, 502)]
     assert found.source.resolution_ns == resolution_ns
 
@@ -170,9 +193,13 @@ def test_what_is_written_as_json_comes_back(sent: list[Sent]) -> None:
         end = datetime.fromtimestamp(each.ended_at_ns // 10**9, UTC).strftime("%Y-%m-%dT%H:%M:%S")
         time = f"{end}.{each.ended_at_ns % 10**9:09}Z"
         blocked_us = each.took_us // 3
-        written += request((each.took_us - blocked_us) / 1000, blocked_us / 1000, time, status=str(each.status))
+        written += request(
+            (each.took_us - blocked_us) / 1000, blocked_us / 1000, time, status=str(each.status)
+        )
     found = import_bytes(lines(*written))
-    assert triples(found.requests) == sorted((each.expected for each in sent), key=lambda e: (e[0], e[1], e[2] or 0))
+    assert triples(found.requests) == sorted(
+        (each.expected for each in sent), key=lambda e: (e[0], e[1], e[2] or 0)
+    )
     assert found.source.skipped == 4 * len(sent)
 
 
@@ -184,7 +211,8 @@ def test_a_hundred_thousand_points_keep_their_pairs() -> None:
     found = import_bytes(lines(*written))
     assert found.source.lines_in == 100_000
     assert all(
-        row["ended_at_ns"] - row["started_at_ns"] == (int(row["correlation_id"]) % 50 + int(row["correlation_id"]) % 7) * 10**6
+        row["ended_at_ns"] - row["started_at_ns"]
+        == (int(row["correlation_id"]) % 50 + int(row["correlation_id"]) % 7) * 10**6
         for row in found.requests
     )
 

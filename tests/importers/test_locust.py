@@ -9,9 +9,21 @@ from collections import Counter
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from importing import SAMPLES, Take, import_bytes
-from truth import Sent, answered, assert_encloses, content, delivered, expected, few, mangled, runs, survives, triples
+from truth import (
+    Sent,
+    answered,
+    assert_encloses,
+    content,
+    delivered,
+    expected,
+    few,
+    mangled,
+    runs,
+    survives,
+    triples,
+)
+
 from zdtrace.errors import UnusableFile
 
 HEADER = "start_time,request_type,name,response_time_ms,response_length,status,exception,url"
@@ -40,16 +52,29 @@ def test_a_200_with_an_exception_is_a_body_that_was_cut_short(taken: Take) -> No
 
 
 def test_an_answer_that_the_script_itself_disliked_was_whole() -> None:
-    found = import_bytes(f"{HEADER}\n1795450390.5,GET,/a,5,9,200,CatchResponseError('no basket'),http://h/a\n".encode())
+    found = import_bytes(
+        f"{HEADER}\n1795450390.5,GET,/a,5,9,200,CatchResponseError('no basket'),http://h/a\n".encode()
+    )
     assert found.requests[0]["is_truncated"] is False
     assert not found.failed
 
 
 def test_other_columns_are_known_by_name() -> None:
-    found = import_bytes(b"user,request_type,name,response_time,exception,start_time\n7,POST,/buy,250.5,,1795450390.25\n")
+    found = import_bytes(
+        b"user,request_type,name,response_time,exception,start_time\n7,POST,/buy,250.5,,1795450390.25\n"
+    )
     row = found.requests[0]
-    assert (row["started_at_ns"], row["ended_at_ns"]) == (1_795_450_390_250_000_000, 1_795_450_390_500_500_000)
-    assert (row["method"], row["url"], row["thread"], row["status"], row["error"]) == ("POST", "/buy", "7", None, None)
+    assert (row["started_at_ns"], row["ended_at_ns"]) == (
+        1_795_450_390_250_000_000,
+        1_795_450_390_500_500_000,
+    )
+    assert (row["method"], row["url"], row["thread"], row["status"], row["error"]) == (
+        "POST",
+        "/buy",
+        "7",
+        None,
+        None,
+    )
 
 
 def test_a_listener_that_forgot_the_time_is_told_so() -> None:
@@ -73,7 +98,9 @@ def test_what_is_written_comes_back(sent: list[Sent], words: str) -> None:
     writer.writerow(HEADER.split(","))
     for each in sent:
         failed = f"Error({words!r}, \"quoted\", 'x')" if each.status == 0 or each.status >= 500 else ""
-        writer.writerow([f"{each.started_us / 1e6:.6f}", "GET", "/p", each.took_us / 1000, 1, each.status, failed, "/p"])
+        writer.writerow(
+            [f"{each.started_us / 1e6:.6f}", "GET", "/p", each.took_us / 1000, 1, each.status, failed, "/p"]
+        )
     assert triples(import_bytes(file.getvalue().encode()).requests) == expected(sent)
 
 

@@ -1,21 +1,21 @@
-"""Lines as disks, editors, kills and enemies leave them: each one is a row, a skip or a reject with a reason."""
+"""Lines as disks, editors, kills and enemies leave them: each is a row, a skip or a reject with a reason."""
 
 from __future__ import annotations
 
 import gzip
 import json
-import resource
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
-
 from importing import Imported, Take, import_bytes
 from truth import RUN_NS, few
+
 from zdtrace.errors import UnknownFormat, UnusableFile
 from zdtrace.importers import recognise
 
@@ -108,25 +108,29 @@ def test_a_line_of_100_megabytes_takes_no_memory(tmp_path: Path, is_packed: bool
             file.write(b"x" * (1 << 20))
         file.write(b'"}\n' + GOOD + b"\n")
     child = subprocess.run(
-        [sys.executable, "-c", _CHILD, path, tmp_path / "x.zdtrace"], capture_output=True, text=True, check=True,
+        [sys.executable, "-c", _CHILD, path, tmp_path / "x.zdtrace"],
+        capture_output=True,
+        text=True,
+        check=True,
         env={"PYTHONPATH": str(Path(__file__).parents[2])},
     )
     kept, rejects, peak_kb = map(int, child.stdout.split())
     assert (kept, rejects) == (2, 1)
     assert peak_kb < 500_000
-    assert resource.getpagesize() > 0
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, zstandard.ZstdCompressor().compress])
-def test_compressed_files_are_recognised_by_content(pack: type[gzip.GzipFile]) -> None:
-    found = import_bytes(pack(GOOD + b"\n" + GOOD + b"\n"), name="no-suffix")  # type: ignore[arg-type]
+def test_compressed_files_are_recognised_by_content(pack: Callable[[bytes], bytes]) -> None:
+    found = import_bytes(pack(GOOD + b"\n" + GOOD + b"\n"), name="no-suffix")
     assert found.source.rows_kept == 2
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, zstandard.ZstdCompressor().compress])
-def test_a_compressed_file_that_was_cut_off_keeps_what_came_before(pack: type[gzip.GzipFile]) -> None:
-    lines = b"\n".join(line(timestamp=RUN_NS + number * 7919, iter=number * 31337) for number in range(30_000))
-    packed: bytes = pack(lines)  # type: ignore[arg-type, assignment]
+def test_a_compressed_file_that_was_cut_off_keeps_what_came_before(pack: Callable[[bytes], bytes]) -> None:
+    lines = b"\n".join(
+        line(timestamp=RUN_NS + number * 7919, iter=number * 31337) for number in range(30_000)
+    )
+    packed = pack(lines)
     found = import_bytes(packed[: len(packed) * 2 // 3])
     assert 5_000 < found.source.rows_kept < 29_000
     assert any("damaged or cut off" in reason for reason in found.source.reject_reasons)
@@ -143,10 +147,12 @@ def test_the_same_file_twice_is_taken_once(taken: Take, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, zstandard.ZstdCompressor().compress])
-def test_the_same_content_compressed_is_taken_once(taken: Take, tmp_path: Path, pack: type[gzip.GzipFile]) -> None:
+def test_the_same_content_compressed_is_taken_once(
+    taken: Take, tmp_path: Path, pack: Callable[[bytes], bytes]
+) -> None:
     plain, packed = tmp_path / "a.ndjson", tmp_path / "a.packed"
     plain.write_bytes(GOOD + b"\n")
-    packed.write_bytes(pack(GOOD + b"\n"))  # type: ignore[arg-type]
+    packed.write_bytes(pack(GOOD + b"\n"))
     taken(plain)
     assert taken(packed).is_repeat
 
@@ -165,7 +171,9 @@ def test_a_file_that_ends_after_its_header_has_no_rows() -> None:
 
 
 def test_a_header_below_blank_lines_is_still_the_header() -> None:
-    found = import_bytes(b"\n\nmetric_name,timestamp,metric_value,status\nhttp_req_duration,1795450000,5,200\n")
+    found = import_bytes(
+        b"\n\nmetric_name,timestamp,metric_value,status\nhttp_req_duration,1795450000,5,200\n"
+    )
     assert kept_lines(found) == [4]
     assert (found.source.lines_in, found.source.skipped, found.source.rejects) == (4, 3, 0)
 
@@ -219,14 +227,32 @@ def test_a_file_of_nothing_but_rejects_is_an_error_that_names_the_reason() -> No
 
 
 def test_stamps_of_a_container_runtime_are_cut_off() -> None:
-    stamped = [b"2026-11-23T16:06:40.123456789Z stdout F " + GOOD, b"2026-11-23T16:06:41Z stdout F " + line(details="502")]
+    stamped = [
+        b"2026-11-23T16:06:40.123456789Z stdout F " + GOOD,
+        b"2026-11-23T16:06:41Z stdout F " + line(details="502"),
+    ]
     assert import_bytes(b"\n".join(stamped)).statuses == {200: 1, 502: 1}
 
 
 _PIECES = st.one_of(
     st.just(GOOD),
     st.binary(max_size=40),
-    st.sampled_from([b"", b"   ", b"\r", b"\x00", b"\xff", b"\x02", b"\x01", b'"', b"{}", b"null", b"\xef\xbb\xbf", GOOD[:30]]),
+    st.sampled_from(
+        [
+            b"",
+            b"   ",
+            b"\r",
+            b"\x00",
+            b"\xff",
+            b"\x02",
+            b"\x01",
+            b'"',
+            b"{}",
+            b"null",
+            b"\xef\xbb\xbf",
+            GOOD[:30],
+        ]
+    ),
 )
 
 

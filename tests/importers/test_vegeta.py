@@ -10,9 +10,21 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from importing import SAMPLES, Take, import_bytes
-from truth import Sent, answered, assert_encloses, content, delivered, expected, few, mangled, runs, survives, triples
+from truth import (
+    Sent,
+    answered,
+    assert_encloses,
+    content,
+    delivered,
+    expected,
+    few,
+    mangled,
+    runs,
+    survives,
+    triples,
+)
+
 from zdtrace.errors import UnusableFile
 
 BOTH = ["results.json.gz", "results.csv.gz"]
@@ -36,12 +48,17 @@ def test_vegeta_writes_the_start(taken: Take, name: str) -> None:
 def test_json_and_csv_give_the_same_rows(taken: Take) -> None:
     from_json, from_csv = (taken(SAMPLES / "vegeta" / name) for name in BOTH)
     ids = {"source_id", "line"}
-    plain = [[{k: v for k, v in row.items() if k not in ids} for row in each.requests] for each in (from_json, from_csv)]
+    plain = [
+        [{k: v for k, v in row.items() if k not in ids} for row in each.requests]
+        for each in (from_json, from_csv)
+    ]
     assert plain[0] == plain[1]
 
 
 def test_the_error_is_gos_own_words(taken: Take) -> None:
-    errors = [row["error"] for row in taken(SAMPLES / "vegeta/results.json.gz").requests if row["status"] is None]
+    errors = [
+        row["error"] for row in taken(SAMPLES / "vegeta/results.json.gz").requests if row["status"] is None
+    ]
     assert sum("connection refused" in each for each in errors) >= 15
     assert sum("connection reset" in each for each in errors) >= 15
     assert sum("Client.Timeout exceeded" in each for each in errors) >= 15
@@ -54,8 +71,18 @@ def test_attack_and_sequence_are_the_id_that_the_proxy_logged(taken: Take) -> No
 
 def result(**fields: object) -> bytes:
     whole = {
-        "attack": "", "seq": 1, "code": 200, "timestamp": "2026-11-23T17:25:41.803170163Z", "latency": 1_000_000,
-        "bytes_out": 0, "bytes_in": 47, "error": "", "body": None, "method": "GET", "url": "http://h/p", "headers": None,
+        "attack": "",
+        "seq": 1,
+        "code": 200,
+        "timestamp": "2026-11-23T17:25:41.803170163Z",
+        "latency": 1_000_000,
+        "bytes_out": 0,
+        "bytes_in": 47,
+        "error": "",
+        "body": None,
+        "method": "GET",
+        "url": "http://h/p",
+        "headers": None,
     }
     return json.dumps({**whole, **fields}).encode() + b"\n"
 
@@ -77,7 +104,9 @@ def test_the_same_header_is_found_in_the_csv() -> None:
 
 
 def test_query_values_are_masked() -> None:
-    found = import_bytes(result(url="http://user:pass@h/p?token=abc", error='Get "http://h/p?token=abc": EOF', code=0))
+    found = import_bytes(
+        result(url="http://user:pass@h/p?token=abc", error='Get "http://h/p?token=abc": EOF', code=0)
+    )
     assert "abc" not in str(found.requests)
     assert "pass@" not in str(found.requests)
 
@@ -88,7 +117,13 @@ def test_an_attack_without_a_name_has_only_a_sequence() -> None:
 
 def test_the_report_is_a_cross_check_whose_zero_is_no_status(taken: Take) -> None:
     rows = taken(SAMPLES / "vegeta/report.json").tables["expected_counts"]
-    assert {(row["status"], row["requests"]) for row in rows} == {(None, 88), (200, 93), (500, 6), (502, 6), (503, 7)}
+    assert {(row["status"], row["requests"]) for row in rows} == {
+        (None, 88),
+        (200, 93),
+        (500, 6),
+        (502, 6),
+        (503, 7),
+    }
     assert rows[0]["started_at_ns"] == 1_795_449_402_705_531_188
 
 

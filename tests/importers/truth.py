@@ -1,4 +1,4 @@
-"""What importers of load tests are compared with: a misbehaving server's own log, generated runs, broken files."""
+"""What importers of load tests are compared with: a bad server's own log, generated runs, broken files."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-
 from importing import SAMPLES, Imported, Row, import_bytes
+
 from zdtrace.errors import ZdtraceError
 from zdtrace.importers import text
 from zdtrace.importers.base import Options
@@ -19,7 +19,9 @@ SECOND = 1_000_000_000
 RUN_NS = 1_795_450_000 * SECOND
 """A moment in November 2026, in ns."""
 
-few = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+few = settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
 """An import takes a tenth of a second."""
 
 
@@ -39,16 +41,20 @@ def served(name: str) -> list[Served]:
     with gzip.open(SAMPLES / name, "rt") as file:
         lines = [json.loads(line) for line in file]
     return [
-        Served(round(each["t"] * 1e9), round(each["end"] * 1e9), each.get("status"), each["fate"], each["phase"])
-        for each in lines if "fate" in each
+        Served(
+            round(each["t"] * 1e9), round(each["end"] * 1e9), each.get("status"), each["fate"], each["phase"]
+        )
+        for each in lines
+        if "fate" in each
     ]
 
 
 def delivered(name: str, *, cut: bool = False, since_ns: int = 0) -> Counter[int | None]:
-    """Statuses of the answers that reached the client whole, and with `cut` also of those whose body was reset."""
+    """Statuses of answers that reached the client whole; with `cut` also of those whose body was reset."""
     fates = ("sent", "rst_mid_body") if cut else ("sent",)
     return Counter(
-        each.status for each in served(name)
+        each.status
+        for each in served(name)
         if each.fate in fates and each.phase != "slow" and each.started_at_ns >= since_ns
     )
 
@@ -61,17 +67,22 @@ def answered(found: Imported) -> Counter[int | None]:
 def assert_encloses(found: Imported, name: str, *, slack_ns: int = 5_000_000) -> None:
     """Each 5xx began before the server read it and ended after the server had answered.
 
-    Only 5xx: they are few, and none of them is lost on its way. Pairs in order of time: when each request encloses its
-    own answer, so do the n-th of both.
+    Only 5xx: they are few, and none is lost on its way. Pairs in order of time: when each request encloses
+    its own answer, so do the n-th of both.
     """
     rows = [row for row in found.requests if (row["status"] or 0) >= 500]
     answers = [each for each in served(name) if (each.status or 0) >= 500 and each.fate == "sent"]
     assert rows
     assert len(rows) == len(answers)
-    starts = zip(sorted(row["started_at_ns"] for row in rows), sorted(each.started_at_ns for each in answers), strict=True)
+    starts = zip(
+        sorted(row["started_at_ns"] for row in rows),
+        sorted(each.started_at_ns for each in answers),
+        strict=True,
+    )
     ends = zip(
         sorted(row["ended_at_ns"] + row["resolution_ns"] for row in rows),
-        sorted(each.ended_at_ns for each in answers), strict=True,
+        sorted(each.ended_at_ns for each in answers),
+        strict=True,
     )
     assert all(start <= seen + slack_ns for start, seen in starts)
     assert all(end >= answer - slack_ns for end, answer in ends)
@@ -109,7 +120,8 @@ runs = st.lists(
         took_us=st.integers(0, 60 * 10**6),
         status=st.sampled_from([0, 200, 204, 404, 429, 500, 502, 503, 504]),
     ),
-    min_size=1, max_size=20,
+    min_size=1,
+    max_size=20,
 )
 
 
@@ -137,20 +149,40 @@ def mangled(draw: st.DrawFn, original: bytes, *, most_bytes: int = 6000) -> byte
     broken = bytearray(original[:most_bytes])
     for _ in range(draw(st.integers(1, 8))):
         at = draw(st.integers(0, max(0, len(broken) - 1)))
-        damage = draw(st.one_of(
-            st.binary(min_size=1, max_size=6),
-            st.sampled_from([
-                b"\n", b"\r\n", b'"', b",", b"\t", b"\x00", b"-", b"9" * 30, b"NaN", b"1e999", b"Infinity", b"{", b"}",
-                b"null", b"'; drop table raw; --", "\u2028\U0001f4a5".encode(), b"\xff\xfe", b"[" * 200,
-            ]),
-        ))
+        damage = draw(
+            st.one_of(
+                st.binary(min_size=1, max_size=6),
+                st.sampled_from(
+                    [
+                        b"\n",
+                        b"\r\n",
+                        b'"',
+                        b",",
+                        b"\t",
+                        b"\x00",
+                        b"-",
+                        b"9" * 30,
+                        b"NaN",
+                        b"1e999",
+                        b"Infinity",
+                        b"{",
+                        b"}",
+                        b"null",
+                        b"'; drop table raw; --",
+                        "\u2028\U0001f4a5".encode(),
+                        b"\xff\xfe",
+                        b"[" * 200,
+                    ]
+                ),
+            )
+        )
         length = draw(st.integers(0, 40))
         broken[at : at + length] = damage
     return bytes(broken)
 
 
 def survives(broken: bytes, as_format: str, options: Options | None = None) -> Imported | None:
-    """Import what may be broken. Anything but an account that adds up, or an error of ours, fails the test."""
+    """Import what may be broken. Anything but an account that adds up, or an error of ours, is a failure."""
     try:
         return import_bytes(broken, as_format=as_format, options=options)
     except ZdtraceError:

@@ -1,7 +1,7 @@
 """autocannon's events, written by a hook: `t` = Date.now() at the END, and for responses how long they took.
 
-An error has no duration: it is put down as a point in time. While a port is closed autocannon tries a thousand times
-a second: count time, not rows.
+An error has no duration: it is put down as a point in time. While a port is closed autocannon tries a
+thousand times a second: count time, not rows.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ class AutocannonHook:
         """A line is a request that ended."""
         end = "epoch_ms_ns(r.t)"
         columns = {
-            "started_at_ns": f"{end} - case when r.ev = 'reqError' then coalesce(ms_ns(r.ms), 0) else ms_ns(r.ms) end",
+            "started_at_ns": f"{end} - if(r.ev = 'reqError', coalesce(ms_ns(r.ms), 0), ms_ns(r.ms))",
             "ended_at_ns": end,
             "resolution_ns": "1000000",
             "status": "case when r.ev = 'response' and try_cast(r.status as integer) between 100 and 999 "
-                      "then r.status::integer end",
+            "then r.status::integer end",
             "error": "case when r.ev = 'reqError' then coalesce(r.message, r.code, 'error') "
-                     "when try_cast(r.status as integer) between 100 and 999 then null else 'no response' end",
+            "when try_cast(r.status as integer) between 100 and 999 then null else 'no response' end",
         }
         return Reading(
             raw=JsonLines(dict.fromkeys(("t", "ev", "status", "ms", "code", "message"), "VARCHAR")),
             rows=(Rows("requests", columns),),
             reject="case when r.ev is null or r.ev not in ('response', 'reqError') then 'no known event' "
-                   "when try_cast(r.ms as double) < 0 then 'negative latency' end",
+            "when try_cast(r.ms as double) < 0 then 'negative latency' end",
             written="end and latency",
             resolution_ns=1_000_000,
             notes=("errors have no duration here: each is one moment, the END",),

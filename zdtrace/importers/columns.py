@@ -1,6 +1,6 @@
-"""Any CSV, NDJSON or Parquet file whose columns the user names: `--columns start=ts:epoch_ms,latency=took:ms,status=code`.
+"""Any CSV, NDJSON or Parquet file whose columns the user names.
 
-Units and zones are said, never guessed.
+`--columns start=ts:epoch_ms,latency=took:ms,status=code`. Units and zones are said, never guessed.
 """
 
 from __future__ import annotations
@@ -15,15 +15,19 @@ from zdtrace.importers.base import Delimited, Head, JsonLines, Options, Parquet,
 from zdtrace.importers.local_time import local_ns, zone_of
 from zdtrace.importers.sql import identifier, literal
 
-INSTANTS = {"epoch_s": 1_000_000_000, "epoch_ms": 1_000_000, "epoch_us": 1000, "epoch_ns": 1, "iso": 1_000_000_000}
+INSTANTS = {
+    "epoch_s": 1_000_000_000,
+    "epoch_ms": 1_000_000,
+    "epoch_us": 1000,
+    "epoch_ns": 1,
+    "iso": 1_000_000_000,
+}
 """Units of `start` and `end`, and the ns that one of their last whole digits means."""
 SPANS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1000, "ns": 1}
 """Units of `latency`."""
 PLAIN = ("status", "error", "url", "method", "id", "thread", "pod")
 _ZONE = r"(Z|[+-]\d\d(:?\d\d)?)$"
-_TARGETS = {
-    "url": "url", "method": "method", "id": "correlation_id", "thread": "thread", "pod": "pod_name",
-}
+_TARGETS = {"url": "url", "method": "method", "id": "correlation_id", "thread": "thread", "pod": "pod_name"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,10 @@ class Columns:
         return False
 
     def read(self, head: Head, options: Options) -> Reading:
-        """Read the named columns. Raises UsageError for a mapping that does not suffice, UnusableFile for a missing column."""
+        """Read the named columns.
+
+        Raises UsageError for a mapping that does not suffice, UnusableFile for a column that is not there.
+        """
         mapping = understood(options.columns)
         layout = _layout(head, mapping)
 
@@ -79,7 +86,7 @@ class Columns:
             "ended_at_ns": end,
             "resolution_ns": str(resolution),
             "status": known,
-            "error": f"case when ({known}) is null then coalesce({text('error')}, {lost}) else {text('error')} end",
+            "error": f"if(({known}) is null, coalesce({text('error')}, {lost}), {text('error')})",
             **{column: text(key) for key, column in _TARGETS.items() if key in mapping},
         }
         negative = f"when try_cast({text('latency')} as double) < 0 then 'negative latency'"
@@ -94,7 +101,7 @@ class Columns:
 
 
 def understood(columns: Mapping[str, str]) -> dict[str, Mapped]:
-    """Return what `--columns` says. Raises UsageError when it does not place requests in time, naming the choices."""
+    """Return what `--columns` says. Raises UsageError, naming the choices, when that does not suffice."""
     found = {}
     for key, value in columns.items():
         if key in ("start", "end", "latency"):
@@ -139,7 +146,9 @@ def _instant(text: str, unit: str, sample: str, head: Head, options: Options) ->
         return f"{unit}_ns({text})"
     zoned = f"iso_ns(regexp_replace({text}, '([+-]\\d\\d)(\\d\\d)$', '\\1:\\2'))"
     if options.time_zone is None and (not sample or re.search(_ZONE, sample)):
-        return f"case when regexp_matches({text}, {literal(_ZONE)}) and contains({text}, ':') then {zoned} end"
+        return (
+            f"case when regexp_matches({text}, {literal(_ZONE)}) and contains({text}, ':') then {zoned} end"
+        )
     zone = zone_of(head, options, what=f"the column ({sample})")
     second = f"date_trunc('second', try_cast(regexp_replace({text}, '[.,]\\d+$', '') as timestamp))"
     fraction = f"rpad(regexp_extract({text}, '[.,](\\d{{1,9}})', 1), 9, '0')::bigint"
@@ -171,12 +180,16 @@ def _parquet(head: Head, mapping: Mapping[str, Mapped]) -> _Layout:
             names = tuple(each[0] for each in found.description or ())
             _check(head, mapping, names)
             wanted = ", ".join(f"{identifier(each.column)}::varchar" for each in mapping.values())
-            row = db.execute(f"select {wanted} from read_parquet($path) limit 1", {"path": str(head.path)}).fetchone()
+            row = db.execute(
+                f"select {wanted} from read_parquet($path) limit 1", {"path": str(head.path)}
+            ).fetchone()
     except duckdb.Error as error:
         raise UnusableFile(head.path, f"no whole Parquet file: {str(error).splitlines()[0][:200]}") from error
     used = tuple(dict.fromkeys(each.column for each in mapping.values()))
     values = dict(zip((each.column for each in mapping.values()), row or (), strict=False))
-    return _Layout(Parquet(used), lambda name: f"r.{identifier(name)}", lambda name: str(values.get(name) or ""))
+    return _Layout(
+        Parquet(used), lambda name: f"r.{identifier(name)}", lambda name: str(values.get(name) or "")
+    )
 
 
 def _ndjson(head: Head, mapping: Mapping[str, Mapped]) -> _Layout:
@@ -222,7 +235,9 @@ def _delimited(head: Head, mapping: Mapping[str, Mapped]) -> _Layout:
     return _Layout(Delimited(names, separator), lambda name: f"r.{identifier(name)}", sample)
 
 
-def _check(head: Head, mapping: Mapping[str, Mapped], names: tuple[str, ...], *, nested: bool = False) -> None:
+def _check(
+    head: Head, mapping: Mapping[str, Mapped], names: tuple[str, ...], *, nested: bool = False
+) -> None:
     """Raise UnusableFile when a named column is not there, listing those that are."""
     for key, each in mapping.items():
         top = each.column.split(".")[0] if nested and each.column not in names else each.column

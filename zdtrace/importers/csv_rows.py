@@ -17,11 +17,13 @@ _MOST_LINES = 200
 """A quoted value with more line ends than this is taken for a quote that was never closed."""
 
 
-def csv_rows(path: Path, raw: Delimited, header_line: int) -> Iterator[tuple[int, Mapping[str, Any]] | Reject]:
+def csv_rows(
+    path: Path, raw: Delimited, header_line: int
+) -> Iterator[tuple[int, Mapping[str, Any]] | Reject]:
     """Yield the rows of a cleaned file below its header, each with the number of its first line.
 
-    A row that goes on over several lines must have as many values as there are columns; else its first line is
-    rejected and reading goes on with the second.
+    A row that goes on over several lines must have as many values as there are columns; else its first line
+    is rejected and reading goes on with the second.
     """
     csv.field_size_limit(min(sys.maxsize, MAX_LINE_BYTES))
     skipped = header_line if raw.header else 0
@@ -34,7 +36,11 @@ def csv_rows(path: Path, raw: Delimited, header_line: int) -> Iterator[tuple[int
                 continue
             cells, count = _row(lines, raw)
             lines.drop(count)
-            yield (number, {"fields": cells}) if cells is not None else Reject(number, "broken quoting", held[:2000])
+            yield (
+                (number, {"fields": cells})
+                if cells is not None
+                else Reject(number, "broken quoting", held[:2000])
+            )
 
 
 class _Lines:

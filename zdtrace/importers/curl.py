@@ -1,7 +1,8 @@
 """curl in a loop: what `-w` wrote after each transfer.
 
-curl itself writes no time (before 8.16), so the loop's `date` must: START, as the shell saw it. A transfer that broke
-while the body was read has a status *and* an exit code: 18 partial file, 28 timeout, 56 receive failed, 92 HTTP/2 stream.
+curl itself writes no time (before 8.16), so the loop's `date` must: START, as the shell saw it. A transfer
+that broke while the body was read has a status *and* an exit code: 18 partial file, 28 timeout, 56 receive
+failed, 92 HTTP/2 stream.
 Source: curl(1), docs/cmdline-opts/write-out.md; libcurl-errors(3).
 """
 
@@ -29,7 +30,7 @@ def _columns(start: str, status: str, exit_code: str, words: str, total: str) ->
         "resolution_ns": "1000",
         "status": known,
         "error": f"case when {code} <> 0 or ({known}) is null then "
-                 f"concat_ws(' ', coalesce(nullif({words}, ''), 'no response'), '(exit ' || {exit_code} || ')') end",
+        f"concat_ws(' ', coalesce(nullif({words}, ''), 'no response'), '(exit ' || {exit_code} || ')') end",
         "is_truncated": f"({known}) is not null and {code} <> 0",
     }
 
@@ -50,15 +51,17 @@ class CurlJson:
         )
 
     def read(self, head: Head, options: Options) -> Reading:
-        """Take START from the key that the loop added. Raises UnusableFile, with the format that would work."""
+        """Take START from the key that the loop added. Raises UnusableFile when it added none."""
         first = head.objects[0] if head.objects else {}
         key = next((name for name in _TIME_KEYS if _is_instant(first.get(name))), None)
         if key is None:
             raise UnusableFile(
-                head.path, "curl's lines do not say when: none of them has a time", hint=f"let the loop add it: {_ADVICE}"
+                head.path,
+                "curl's lines do not say when: none of them has a time",
+                hint=f"let the loop add it: {_ADVICE}",
             )
         fields = {key: "VARCHAR"}
-        inner = {name: "VARCHAR" for name in ("http_code", "exitcode", "errormsg", "time_total", "method", "url")}
+        inner = dict.fromkeys(("http_code", "exitcode", "errormsg", "time_total", "method", "url"), "VARCHAR")
         where = "r"
         if isinstance(first.get("curl"), dict):
             struct = ", ".join(f"{name} VARCHAR" for name in inner)
@@ -107,4 +110,6 @@ class CurlTsv:
 
 
 def _is_instant(value: object) -> bool:
-    return isinstance(value, str) and bool(re.match(r"\d{4}-\d\d-\d\d[T ][\d:.,]+(?:Z|[+-]\d\d:?\d\d)$", value))
+    return isinstance(value, str) and bool(
+        re.match(r"\d{4}-\d\d-\d\d[T ][\d:.,]+(?:Z|[+-]\d\d:?\d\d)$", value)
+    )

@@ -106,7 +106,7 @@ class FortioStderr:
             "thread": "r.thread",
             "message": "concat_ws(': ', r.msg, r.err)",
         }
-        fields = {"ts": "VARCHAR", "level": "VARCHAR", "thread": "VARCHAR", "msg": "VARCHAR", "err": "VARCHAR"}
+        fields = dict.fromkeys(("ts", "level", "thread", "msg", "err"), "VARCHAR")
         return Reading(
             raw=JsonLines(fields),
             rows=(Rows("client_messages", columns),),
@@ -143,6 +143,7 @@ def _counts(path: Path) -> Iterator[tuple[int, Mapping[str, Any]] | Reject]:
     def summary(result: Mapping[str, Any]) -> Summary:
         started = instant_ns(result["StartTime"])
         ended = started + int(result.get("ActualDuration", 0))
-        return Summary(tool="fortio", requests=dict(result["RetCodes"]), started_at_ns=started, ended_at_ns=ended)
+        codes = dict(result["RetCodes"])
+        return Summary(tool="fortio", requests=codes, started_at_ns=started, ended_at_ns=ended)
 
     yield from counts_of(path, summary)

@@ -1,7 +1,8 @@
 """Gatling's simulation.log: START and END in ms of each request, OK or KO with a message, and no status.
 
-Up to 3.10 it is text between tabs, from 3.11 a binary file. A status is only known when a check names the one that it
-found ("status.find.is(200), found 502"). A row that is OK has no status and no error: it succeeded, with what is unknown.
+Up to 3.10 it is text between tabs, from 3.11 a binary file. A status is only known when a check names the one
+that it found ("status.find.is(200), found 502"). A row that is OK has no status and no error: it succeeded,
+with what is unknown.
 Source: gatling-core, stats/writer/LogFileDataWriter.scala.
 """
 
@@ -203,7 +204,11 @@ def _record(stream: _Stream, kind: int, began: int) -> Mapping[str, Any]:
         is_ok = stream.take(1)[0] != 0
         message = stream.cached()
         return {
-            "name": name, "started": began + started, "ended": began + ended, "is_ok": is_ok, "message": message,
+            "name": name,
+            "started": began + started,
+            "ended": began + ended,
+            "is_ok": is_ok,
+            "message": message,
         }
     if kind == 2:
         stream.take(4 + 1 + 4)

@@ -17,11 +17,26 @@ from zdtrace.importers.base import Head, Options, Reading, Records, Rows
 from zdtrace.importers.text import MAX_LINE_BYTES, Reject
 
 HTTP_OF_GRPC = {
-    "OK": 200, "Canceled": 499, "Unknown": 500, "InvalidArgument": 400, "DeadlineExceeded": 504, "NotFound": 404,
-    "AlreadyExists": 409, "PermissionDenied": 403, "ResourceExhausted": 429, "FailedPrecondition": 400, "Aborted": 409,
-    "OutOfRange": 400, "Unimplemented": 501, "Internal": 500, "Unavailable": 503, "DataLoss": 500, "Unauthenticated": 401,
+    "OK": 200,
+    "Canceled": 499,
+    "Unknown": 500,
+    "InvalidArgument": 400,
+    "DeadlineExceeded": 504,
+    "NotFound": 404,
+    "AlreadyExists": 409,
+    "PermissionDenied": 403,
+    "ResourceExhausted": 429,
+    "FailedPrecondition": 400,
+    "Aborted": 409,
+    "OutOfRange": 400,
+    "Unimplemented": 501,
+    "Internal": 500,
+    "Unavailable": 503,
+    "DataLoss": 500,
+    "Unauthenticated": 401,
 }
 """The mapping of google.rpc.Code: what a gateway would answer."""
+_CHUNK = 1 << 20
 _FIELDS = ("timestamp", "latency", "status", "error")
 
 
@@ -38,7 +53,7 @@ class GhzJson:
         return bool(re.match(r"\s*\{", head.text)) and '"endReason"' in head.text and '"options"' in head.text
 
     def read(self, head: Head, options: Options) -> Reading:
-        """Each element of `details` is a call. One that never reached a server has a status too: the client's own."""
+        """Each element of `details` is a call; one that never reached a server has the client's status."""
         mapped = " ".join(f"when '{name}' then {status}" for name, status in HTTP_OF_GRPC.items())
         end = "iso_ns(r.timestamp)"
         columns = {
@@ -47,7 +62,7 @@ class GhzJson:
             "resolution_ns": "1",
             "status": f"case r.status {mapped} end",
             "error": "case when r.status is distinct from 'OK' then "
-                     "coalesce(nullif(r.error, ''), nullif(r.status, ''), 'no status') end",
+            "coalesce(nullif(r.error, ''), nullif(r.status, ''), 'no status') end",
         }
         return Reading(
             raw=Records(dict.fromkeys(_FIELDS, "VARCHAR"), _details),
@@ -74,36 +89,47 @@ def _details(path: Path) -> Iterator[tuple[int, Mapping[str, Any]] | Reject]:
 
 def array_elements(path: Path, key: str) -> Iterator[Any]:
     """Yield the elements of the first array `"key": [...]` of a JSON document; a Reject where it breaks."""
-    decode = codecs.getincrementaldecoder("utf-8")("replace").decode
-    decoder = json.JSONDecoder()
     opening = re.compile(f'"{re.escape(key)}"\\s*:\\s*\\[')
+    is_inside, text = False, ""
+    for chunk, is_last in _text(path):
+        text += chunk
+        if not is_inside:
+            found = opening.search(text)
+            if not found:
+                text = text[-len(key) - 100 :]
+                continue
+            is_inside, text = True, text[found.end() :]
+        elements, at = _whole(text, is_last=is_last)
+        yield from elements
+        text = text[at:]
+        if text.startswith("]"):
+            return
+        if len(text) > MAX_LINE_BYTES + _CHUNK:
+            break
+    yield Reject(1, "the document ends or breaks within an element" if is_inside else f"no array `{key}`")
+
+
+def _text(path: Path) -> Iterator[tuple[str, bool]]:
+    """Yield a file's text in pieces, each with whether it is the last."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
     with path.open("rb") as file:
-        text, at, is_inside = "", 0, False
-        while True:
-            chunk = file.read(1 << 20)
-            text, at = text[at:] + decode(chunk, not chunk), 0
-            if not is_inside:
-                found = opening.search(text)
-                if not found:
-                    if not chunk:
-                        yield Reject(1, f"no array `{key}`")
-                        return
-                    at = max(0, len(text) - len(key) - 100)
-                    continue
-                at, is_inside = found.end(), True
-            while True:
-                while at < len(text) and text[at] in " \t\r\n,":
-                    at += 1
-                if text[at : at + 1] == "]":
-                    return
-                try:
-                    element, end = decoder.raw_decode(text, at)
-                except (ValueError, RecursionError):
-                    break
-                if end == len(text) and chunk:
-                    break  # a number may go on in the next chunk
-                at = end
-                yield element
-            if not chunk or len(text) - at > MAX_LINE_BYTES + (1 << 20):
-                yield Reject(1, "the document ends or breaks within an element")
-                return
+        while chunk := file.read(_CHUNK):
+            yield decoder.decode(chunk), False
+    yield decoder.decode(b"", True), True
+
+
+def _whole(text: str, *, is_last: bool) -> tuple[list[Any], int]:
+    """Return the elements that are whole, and where the rest begins: at `]` when nothing follows."""
+    decoder, at = json.JSONDecoder(), 0
+    found: list[Any] = []
+    while True:
+        while at < len(text) and text[at] in " \t\r\n,":
+            at += 1
+        try:
+            element, end = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            return found, at
+        if end == len(text) and not is_last:
+            return found, at  # a number may go on in the next piece
+        found.append(element)
+        at = end

@@ -28,7 +28,7 @@ def _reading(head: Head, options: Options, raw: JsonLines | Delimited, method: s
         "resolution_ns": "1000000",
         "status": f"case when {status} between 100 and 999 then {status} end",
         "error": f"case when {status} between 100 and 999 then nullif(r.error, '') "
-                 "else coalesce(nullif(r.error, ''), 'no response') end",
+        "else coalesce(nullif(r.error, ''), 'no response') end",
         "method": f"nullif(upper({method}), '')",
         "url": "nullif(r.final_url, '')",
         "thread": "r.user",
@@ -37,7 +37,7 @@ def _reading(head: Head, options: Options, raw: JsonLines | Delimited, method: s
         raw=raw,
         rows=(Rows("requests", columns),),
         reject="case when try_cast(r.status_code as integer) is null then 'no status' "
-               "when try_cast(r.elapsed as double) < 0 then 'negative time' end",
+        "when try_cast(r.elapsed as double) < 0 then 'negative time' end",
         written="start (since the user's) and latency",
         resolution_ns=1_000_000,
         notes=_NOTES,
@@ -98,6 +98,7 @@ class GooseErrors:
     def read(self, head: Head, options: Options) -> Reading:
         """Refuse: they are in the request log as well."""
         raise UnusableFile(
-            head.path, "goose's error log has no request that succeeded",
+            head.path,
+            "goose's error log has no request that succeeded",
             hint="run goose with `--request-log FILE --request-format json` and import FILE",
         )

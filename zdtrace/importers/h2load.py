@@ -1,4 +1,4 @@
-"""h2load `--log-file`: START in us since 1970, status, latency in us. Requests without a response are left out."""
+"""h2load `--log-file`: START in us since 1970, status, latency in us; no row without a response."""
 
 from __future__ import annotations
 
@@ -36,5 +36,7 @@ class H2load:
             written="start and latency",
             resolution_ns=1000,
             shows_failures=False,
-            notes=("h2load leaves out requests that were refused or never sent, and stops when its connections break",),
+            notes=(
+                "h2load leaves out requests that were refused or never sent; it stops when connections break",
+            ),
         )

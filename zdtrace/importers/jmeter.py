@@ -16,8 +16,23 @@ from zdtrace.importers.local_time import local_ns, zone_of
 from zdtrace.importers.sql import identifier, literal
 
 _DEFAULT = (
-    "timeStamp", "elapsed", "label", "responseCode", "responseMessage", "threadName", "dataType", "success",
-    "failureMessage", "bytes", "sentBytes", "grpThreads", "allThreads", "URL", "Latency", "IdleTime", "Connect",
+    "timeStamp",
+    "elapsed",
+    "label",
+    "responseCode",
+    "responseMessage",
+    "threadName",
+    "dataType",
+    "success",
+    "failureMessage",
+    "bytes",
+    "sentBytes",
+    "grpThreads",
+    "allThreads",
+    "URL",
+    "Latency",
+    "IdleTime",
+    "Connect",
 )
 """Columns of JMeter 5 as it comes, for files without a header."""
 _DATES = (
@@ -50,9 +65,10 @@ class JmeterCsv:
         missing = [name for name in ("timeStamp", "elapsed", "responseCode") if name not in names]
         if missing or len(set(names)) < len(names):
             raise UnusableFile(
-                head.path, f"it has no column {', '.join(missing)}" if missing else "two columns have the same name",
+                head.path,
+                f"it has no column {', '.join(missing)}" if missing else "two columns have the same name",
                 hint="run JMeter with -Jjmeter.save.saveservice.timestamp_format=ms "
-                     "-Jjmeter.save.saveservice.time=true -Jjmeter.save.saveservice.response_code=true",
+                "-Jjmeter.save.saveservice.time=true -Jjmeter.save.saveservice.response_code=true",
             )
         start, resolution = _start(head, options, names, separator, header=header)
 
@@ -88,7 +104,7 @@ def sample_columns(
         "resolution_ns": str(resolution),
         "status": f"case when {status} between 100 and 999 then {status} end",
         "error": f"case when {status} between 100 and 999 then {unsuccessful} "
-                 f"else coalesce(nullif(concat_ws(': ', {cause}, {message}), ''), 'no response') end",
+        f"else coalesce(nullif(concat_ws(': ', {cause}, {message}), ''), 'no response') end",
         "url": f"coalesce(nullif({field('URL')}, 'null'), if_path({field('label')}))",
         "thread": field("threadName"),
     }
@@ -104,7 +120,11 @@ def _layout(head: Head) -> tuple[tuple[str, ...], str, bool] | None:
         if "elapsed" in names and len(_TELLING.intersection(names)) >= 2:
             return names, separator, True
         cells = lines[0].split(separator)
-        if len(cells) == len(_DEFAULT) and re.fullmatch(r"\d{13}", cells[0]) and cells[7] in ("true", "false"):
+        if (
+            len(cells) == len(_DEFAULT)
+            and re.fullmatch(r"\d{13}", cells[0])
+            and cells[7] in ("true", "false")
+        ):
             return _DEFAULT, separator, False
     return None
 

@@ -17,7 +17,12 @@ from zdtrace.importers.jmeter import sample_columns
 from zdtrace.importers.text import Reject
 
 _FIELDS = {
-    "ts": "timeStamp", "t": "elapsed", "rc": "responseCode", "rm": "responseMessage", "lb": "label", "tn": "threadName",
+    "ts": "timeStamp",
+    "t": "elapsed",
+    "rc": "responseCode",
+    "rm": "responseMessage",
+    "lb": "label",
+    "tn": "threadName",
 }
 _TEXTS = {"java.net.URL": "URL", "method": "method", "failureMessage": "failureMessage"}
 _CHUNK = 1 << 16
@@ -90,7 +95,9 @@ class _Reader:
             raise _Hostile(f"nested deeper than {_MAX_DEPTH}")
         if self._depth == 2:
             self._line = self.parser.CurrentLineNumber
-            self._sample = {_FIELDS[key]: value[:_MAX_TEXT] for key, value in attributes.items() if key in _FIELDS}
+            self._sample = {
+                _FIELDS[key]: value[:_MAX_TEXT] for key, value in attributes.items() if key in _FIELDS
+            }
         # An assertion's message is one level deeper than what the sample says of itself.
         is_own = self._depth == 3 or (self._depth == 4 and name == "failureMessage")
         self._into = _TEXTS.get(name) if is_own else None
@@ -107,7 +114,7 @@ class _Reader:
 
 
 def _samples(path: Path) -> Iterator[tuple[int, Mapping[str, Any]] | Reject]:
-    """Yield the top-level samples, each with its line, in bounded memory; what is broken ends the file with a reject."""
+    """Yield the top-level samples, each with its line, in bounded memory; a reject where the file breaks."""
     reader = _Reader()
     with path.open("rb") as file:
         try:
@@ -125,7 +132,10 @@ def _samples(path: Path) -> Iterator[tuple[int, Mapping[str, Any]] | Reject]:
             yield from reader.found
             if not _is_cut(error):
                 yield Reject(reader.parser.CurrentLineNumber, f"broken XML: {expat.ErrorString(error.code)}")
-            elif reader.is_within_a_sample or expat.ErrorString(error.code) != expat.errors.XML_ERROR_NO_ELEMENTS:
+            elif (
+                reader.is_within_a_sample
+                or expat.ErrorString(error.code) != expat.errors.XML_ERROR_NO_ELEMENTS
+            ):
                 yield Reject(reader.parser.CurrentLineNumber, "the file ends within a sample")
         except (LookupError, ValueError) as error:
             yield from reader.found

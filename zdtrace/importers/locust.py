@@ -1,7 +1,7 @@
 """Locust: one CSV row a request, written by the user's own listener of `events.request`.
 
-Locust has no such file of its own, so columns are known by the names of the event's arguments. `FastHttpUser` reports
-the status of a response whose body was cut short, beside the exception; `HttpUser` reports 0.
+Locust has no such file of its own, so columns are known by the names of the event's arguments. `FastHttpUser`
+reports the status of a response whose body was cut short, beside the exception; `HttpUser` reports 0.
 Source: locust/event.py, locust/clients.py, locust/contrib/fasthttp.py.
 """
 
@@ -48,30 +48,34 @@ class LocustCsv:
         start, latency, status, error = (field(*names) for names in (_START, _LATENCY_MS, _STATUS, _ERROR))
         if start == "null":
             raise UnusableFile(
-                head.path, "its rows have no `start_time`",
+                head.path,
+                "its rows have no `start_time`",
                 hint="write the event's `start_time` (epoch seconds) as a column, or use --columns start=…",
             )
         code = f"try_cast({status} as integer)"
         columns = {
             "started_at_ns": f"epoch_s_ns({start})",
             "ended_at_ns": f"epoch_s_ns({start}) + ms_ns({latency})",
-            # start_time is a float since 1970: a quarter of a microsecond at best, written with up to 7 digits.
+            # start_time is a float since 1970: good to a quarter of a microsecond, written with 7 digits.
             "resolution_ns": "1000",
             "status": f"case when {code} between 100 and 999 then {code} end",
-            "error": f"case when {code} between 100 and 999 then {error} else coalesce({error}, {_without(status)}) end",
+            "error": f"if({code} between 100 and 999, {error}, coalesce({error}, {_without(status)}))",
             # A validation that the script made itself says nothing about the body.
             "is_truncated": f"{code} between 100 and 399 and {error} is not null "
-                            f"and not starts_with({error}, 'CatchResponseError')",
+            f"and not starts_with({error}, 'CatchResponseError')",
             "method": field(*_METHOD),
             "url": f"coalesce({field('url')}, if_path({field('name')}))",
             "thread": field(*_THREAD),
             "correlation_id": field(*_ID),
         }
         return Reading(
-            raw=Delimited(names), rows=(Rows("requests", columns),), written="start and latency", resolution_ns=1000
+            raw=Delimited(names),
+            rows=(Rows("requests", columns),),
+            written="start and latency",
+            resolution_ns=1000,
         )
 
 
 def _without(status: str) -> str:
-    """Return SQL for the error of a row with neither status nor exception: none, if the listener writes no status."""
+    """Return SQL for the error of a row with neither status nor exception: none if no status is written."""
     return "null" if status == "null" else "'no response'"

@@ -1,7 +1,7 @@
 """oha and hey: START in seconds since the run began, and no row for a request that failed.
 
-Only oha's SQLite file says when the run began, in whole seconds. oha's JSON counts the failures: a cross-check that
-shows how many rows are missing.
+Only oha's SQLite file says when the run began, in whole seconds. oha's JSON counts the failures: a
+cross-check that shows how many rows are missing.
 Source: oha src/printer.rs, src/db.rs; hey requester/report.go.
 """
 
@@ -25,10 +25,11 @@ _NO_STATUS = "case when try_cast(r.status as integer) is null then 'no status' e
 
 
 def started_at_ns(head: Head, options: Options, tool: str, *, instead: str = "") -> int:
-    """Return when the run began, which only the user knows. Raises UnusableFile, naming the option, when unsaid."""
+    """Return when the run began. Raises UnusableFile, naming the option, when the user did not say it."""
     if options.started_at_ns is None:
         raise UnusableFile(
-            head.path, f"{tool} writes seconds since the start of the run, not when that was",
+            head.path,
+            f"{tool} writes seconds since the start of the run, not when that was",
             hint=f"add --started-at 2026-11-23T16:00:00.000Z (`date -u +%FT%T.%3NZ` before the run){instead}",
         )
     return options.started_at_ns
@@ -48,7 +49,9 @@ class HeyCsv:
 
     def read(self, head: Head, options: Options) -> Reading:
         """Take START from `offset`, which has four decimals."""
-        began = started_at_ns(head, options, "hey", instead=", or use fortio, k6 or vegeta, which log failures too")
+        began = started_at_ns(
+            head, options, "hey", instead=", or use fortio, k6 or vegeta, which log failures too"
+        )
         names = tuple(name.replace("status-code", "status") for name in head.raw_lines[0].split(","))
         start = f"{began} + s_ns(r.offset)"
         columns = {
@@ -82,7 +85,9 @@ class OhaCsv:
 
     def read(self, head: Head, options: Options) -> Reading:
         """Take START from `request-start`, in ns."""
-        began = started_at_ns(head, options, "oha's CSV", instead=", or use --db-url FILE.sqlite, which knows it")
+        began = started_at_ns(
+            head, options, "oha's CSV", instead=", or use --db-url FILE.sqlite, which knows it"
+        )
         names = tuple(head.raw_lines[0].split(","))
         start = f"{began} + s_ns(r.{_quoted('request-start')})"
         columns = {
@@ -155,7 +160,9 @@ class OhaResult:
             raw=Records(COUNTS, _result),
             rows=(Rows("expected_counts", {name: f"r.{name}" for name in COUNTS}),),
             written="summary",
-            notes=("holds no single requests: used to check the counts of oha's rows, and shows the missing ones",),
+            notes=(
+                "holds no single requests: used to check the counts of oha's rows; shows the missing ones",
+            ),
         )
 
 
@@ -167,8 +174,12 @@ def _with(names: tuple[str, ...], *needed: str, head: Head) -> tuple[str, ...]:
     """Return the columns. Raises UnusableFile when one that is needed is missing, or one is there twice."""
     missing = [name for name in needed if name not in names]
     if missing or len(set(names)) < len(names):
-        reason = f"its header has no column {', '.join(missing)}" if missing else "two columns have the same name"
-        raise UnusableFile(head.path, reason, hint="describe its columns with --columns start=…,latency=…,status=…")
+        reason = (
+            f"its header has no column {', '.join(missing)}" if missing else "two columns have the same name"
+        )
+        raise UnusableFile(
+            head.path, reason, hint="describe its columns with --columns start=…,latency=…,status=…"
+        )
     return names
 
 

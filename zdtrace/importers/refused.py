@@ -51,7 +51,9 @@ WRK = Refused(
 SIEGE = Refused(
     name="siege",
     title="siege (--log, output)",
-    begins=re.compile(r"\s*Date & Time,\s+Trans,|\*\* SIEGE \d|(?:\x1b\[[\d;]*m|\[[\d;]+m)*HTTP/1\.[01] \d{3} +[\d.]+ secs:"),
+    begins=re.compile(
+        r"\s*Date & Time,\s+Trans,|\*\* SIEGE \d|(?:\x1b\[[\d;]*m|\[[\d;]+m)*HTTP/1\.[01] \d{3} +[\d.]+ secs:"
+    ),
     reason="siege writes one line a run, or lines without a time",
     hint=f"use a load test that logs each request. {_ADVICE}",
 )
@@ -59,7 +61,8 @@ ARTILLERY = Refused(
     name="artillery",
     title="artillery (--output, DEBUG=http)",
     begins=re.compile(
-        r"\s*\{\s*\"aggregate\"\s*:|(?:[\w:.-]+Z )?http:\w+ request start: |(?:\S+Z )?artillery:|Test run id: "
+        r"\s*\{\s*\"aggregate\"\s*:|(?:[\w:.-]+Z )?http:\w+ request start: |"
+        r"(?:\S+Z )?artillery:|Test run id: "
     ),
     reason="artillery writes sums of ten seconds; its debug output has no record a request",
     hint=f"log from an `afterResponse` hook and import with --columns, or use another load test. {_ADVICE}",
@@ -67,10 +70,12 @@ ARTILLERY = Refused(
 AUTOCANNON = Refused(
     name="autocannon-summary",
     title="autocannon --json",
-    begins=re.compile(r"\s*\{(?=[\s\S]{0,3000}\"statusCodeStats\")(?=[\s\S]{0,3000}\"(?:sampleInt|pipelining|2xx)\")"),
+    begins=re.compile(
+        r"\s*\{(?=[\s\S]{0,3000}\"statusCodeStats\")(?=[\s\S]{0,3000}\"(?:sampleInt|pipelining|2xx)\")"
+    ),
     reason="autocannon's result has sums, no single requests",
     hint="write its `response` and `reqError` events from JavaScript: "
-         "JSON.stringify({t: Date.now(), ev: 'response', status, bytes, ms})",
+    "JSON.stringify({t: Date.now(), ev: 'response', status, bytes, ms})",
 )
 LOCUST_SUMS = Refused(
     name="locust-sums",
@@ -81,7 +86,7 @@ LOCUST_SUMS = Refused(
     ),
     reason="locust's own CSV files hold sums, no single requests",
     hint="add a listener of `events.request` that writes start_time,request_type,name,response_time_ms,"
-         "response_length,status,exception,url as CSV, and import that",
+    "response_length,status,exception,url as CSV, and import that",
 )
 FORTIO_TEXT = Refused(
     name="fortio-text",
@@ -116,9 +121,19 @@ HEY_REPORT = Refused(
     title="hey's or oha's report for people",
     begins=re.compile(r"\s*Summary:\n\s+(?:Total|Success rate):\s"),
     reason="the report has a histogram, no single requests",
-    hint="hey: `-o csv > FILE`; oha: `--db-url FILE.sqlite`, which has the time of the run. Both leave failures out. "
-         + _ADVICE,
+    hint="hey: `-o csv > FILE`; oha: `--db-url FILE.sqlite`, which knows the time. Both leave failures out. "
+    + _ADVICE,
 )
 SUMS: tuple[Refused, ...] = (
-    AB, WRK, SIEGE, ARTILLERY, AUTOCANNON, LOCUST_SUMS, FORTIO_TEXT, GHZ_CSV, VEGETA_GOB, JMETER_PLAN, HEY_REPORT,
+    AB,
+    WRK,
+    SIEGE,
+    ARTILLERY,
+    AUTOCANNON,
+    LOCUST_SUMS,
+    FORTIO_TEXT,
+    GHZ_CSV,
+    VEGETA_GOB,
+    JMETER_PLAN,
+    HEY_REPORT,
 )

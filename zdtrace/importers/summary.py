@@ -13,8 +13,12 @@ from typing import Any
 from zdtrace.importers.text import Reject
 
 COUNTS = {
-    "started_at_ns": "BIGINT", "ended_at_ns": "BIGINT", "status": "INTEGER",
-    "requests": "BIGINT", "label": "VARCHAR", "tool": "VARCHAR",
+    "started_at_ns": "BIGINT",
+    "ended_at_ns": "BIGINT",
+    "status": "INTEGER",
+    "requests": "BIGINT",
+    "label": "VARCHAR",
+    "tool": "VARCHAR",
 }
 """Fields of the records that `counts_of` yields: columns of `expected_counts`."""
 _MAX_BYTES = 64 << 20
@@ -49,10 +53,17 @@ def counts_of(
             yield Reject(number, "a count that is no number")
             continue
         status = int(label) if re.fullmatch(r"[1-9]\d\d", label) else None
-        yield number, {
-            "tool": summary.tool, "status": status, "requests": count, "label": label,
-            "started_at_ns": summary.started_at_ns, "ended_at_ns": summary.ended_at_ns,
-        }
+        yield (
+            number,
+            {
+                "tool": summary.tool,
+                "status": status,
+                "requests": count,
+                "label": label,
+                "started_at_ns": summary.started_at_ns,
+                "ended_at_ns": summary.ended_at_ns,
+            },
+        )
 
 
 def instant_ns(text: str) -> int:

@@ -1,7 +1,7 @@
 """vegeta: results as JSON or CSV, START and latency in ns; the report's counts as a cross-check.
 
-A request without a response has code 0 and Go's words for it; a body cut short is such a request too. vegeta sends
-X-Vegeta-Attack and X-Vegeta-Seq, so a proxy that logs them can be joined exactly.
+A request without a response has code 0 and Go's words for it; a body cut short is such a request too. vegeta
+sends X-Vegeta-Attack and X-Vegeta-Seq, so a proxy that logs them can be joined exactly.
 Source: vegeta lib/attack.go, lib/results.go.
 """
 
@@ -20,7 +20,18 @@ from zdtrace.importers.text import Reject
 
 _WRITTEN = "start and latency"
 _CSV_NAMES = (
-    "timestamp", "code", "latency", "bytes_out", "bytes_in", "error", "body", "attack", "seq", "method", "url", "headers",
+    "timestamp",
+    "code",
+    "latency",
+    "bytes_out",
+    "bytes_in",
+    "error",
+    "body",
+    "attack",
+    "seq",
+    "method",
+    "url",
+    "headers",
 )
 _POD_HEADERS = ("X-Pod", "X-Pod-Name", "X-Served-By", "X-Hostname", "X-Backend-Server")
 """Headers by which demos and middlewares name the pod that answered."""
@@ -34,7 +45,7 @@ def _columns(start: str, pod: str) -> dict[str, str]:
         "resolution_ns": "1",
         "status": f"case when {status} between 100 and 999 then {status} end",
         "error": f"case when {status} between 100 and 999 then nullif(r.error, '') "
-                 "else coalesce(nullif(r.error, ''), 'no response') end",
+        "else coalesce(nullif(r.error, ''), 'no response') end",
         "method": "nullif(r.method, '')",
         "url": "nullif(r.url, '')",
         "correlation_id": vegeta_id("r.attack", "r.seq"),
@@ -57,8 +68,15 @@ class VegetaJson:
     def read(self, head: Head, options: Options) -> Reading:
         """A line is a request; bodies are not even parsed."""
         fields = {
-            "timestamp": "VARCHAR", "latency": "BIGINT", "code": "INTEGER", "error": "VARCHAR", "method": "VARCHAR",
-            "url": "VARCHAR", "attack": "VARCHAR", "seq": "VARCHAR", "headers": "JSON",
+            "timestamp": "VARCHAR",
+            "latency": "BIGINT",
+            "code": "INTEGER",
+            "error": "VARCHAR",
+            "method": "VARCHAR",
+            "url": "VARCHAR",
+            "attack": "VARCHAR",
+            "seq": "VARCHAR",
+            "headers": "JSON",
         }
         pods = ", ".join(f"r.headers->>'$.\"{name}\"[0]'" for name in _POD_HEADERS)
         columns = _columns("iso_ns(r.timestamp)", f"coalesce({pods})")
