@@ -128,7 +128,7 @@ def test_a_column_that_drifts_from_its_document_is_noticed(engine: Engine, name:
 
 @pytest.mark.parametrize(("check", "name", "old", "new"), [
     (contract.reads_drift, "timeline.failures", "-- Reads:    staging.requests, ", "-- Reads:    "),
-    (contract.reads_drift, "timeline.failures", "inner join staging.client_messages", "inner join staging.other"),
+    (contract.reads_drift, "timeline.failures", "from staging.requests", "from staging.other"),
     (contract.layers_drift, "timeline.failures", "-- Reads:    staging.requests", "-- Reads:    recording.requests"),
     (contract.layers_drift, "timeline.failures", "-- Reads:    staging.requests", "-- Reads:    findings.verdicts"),
     (contract.units_drift, REFUSED, "since_kill_ms", "since_kill"),
