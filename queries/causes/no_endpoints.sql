@@ -55,22 +55,7 @@ select
         attempts_without_endpoints.service_reference
     ) as evidence_ref,
     case
-        -- Nobody says which Service the request went to: with another one that has endpoints it may have been that.
-        when coalesce(attempts_without_endpoints.symptom, '') <> 'no_endpoints'
-            then case
-                when exists (
-                    select 1 from staging.endpoint_versions
-                    where
-                        endpoint_versions.is_ready
-                        and endpoint_versions.service_name <> 'kubernetes'
-                        and endpoint_versions.namespace || '/' || endpoint_versions.service_name
-                        not in (
-                            select empty_services.namespace || '/' || empty_services.service_name
-                            from timeline.empty_services
-                        )
-                ) then 'D'
-                else 'C'
-            end
+        when coalesce(attempts_without_endpoints.symptom, '') <> 'no_endpoints' then 'C'
         when
             attempts_without_endpoints.matched_by in ('self', 'id')
             and attempts_without_endpoints.service_name is not null

@@ -31,8 +31,6 @@ def test_a_503_while_pods_are_ready_is_not_for_want_of_endpoints() -> None:
     assert "no_endpoints" not in Incident().pod("a").pod("b").request(1_000, status=503, latency=1).causes()
 
 
-def test_a_503_of_which_only_the_client_knows_is_less_sure_when_another_service_has_pods() -> None:
-    alone_found = alone().request(2_000, status=503, latency=1).diagnose()
-    found = alone().pod("x", workload="other").request(2_000, status=503, latency=1).diagnose()
-    assert (alone_found.causes, alone_found.tiers) == (["no_endpoints"], "D")
-    assert (found.causes, found.tiers) == (["no_endpoints"], "D")
+def test_a_503_of_which_only_the_client_knows_is_never_more_than_tier_c() -> None:
+    found = alone().request(3_900, status=503, latency=1).diagnose()
+    assert (found.causes, set(found.tiers) <= {"C", "D"}) == (["no_endpoints"], True)
