@@ -48,7 +48,7 @@ def main() -> None:
     """Build a recording of each size, time both, print a line each."""
     sizes = [int(each) for each in sys.argv[1:]] or [1, 10, 100]
     print(machine())
-    print(f"{'requests':>12} {'proxy log':>10} {'bare':>8} {'diagnosis':>10} {'ratio':>6} {'per million':>12} {'peak':>9}")
+    print("    requests  proxy log     bare  diagnosis  ratio  per million      peak")
     with tempfile.TemporaryDirectory() as name:
         for millions in sizes:
             for has_proxy in (False, True) if millions <= 10 else (False,):

@@ -35,8 +35,10 @@ def main() -> None:
             repeat(LOGS / f"{stem}.zst", log, lines, re.compile(pattern), shift)
             recording, parquet = folder / f"{stem}.zdtrace", folder / "plain.parquet"
             ours = [sys.executable, "-m", "zdtrace", "import", str(log), "--into", str(recording), "--force"]
-            costs = compare({"zdtrace import": ours, "plain DuckDB": [sys.executable, "-c", PLAIN, str(log), str(parquet)]})
-            tell(f"{stem}: {lines:,} lines, {log.stat().st_size / 1e6:,.0f} MB", costs, "zdtrace import", "plain DuckDB")
+            plain = [sys.executable, "-c", PLAIN, str(log), str(parquet)]
+            costs = compare({"zdtrace import": ours, "plain DuckDB": plain})
+            size_mb = log.stat().st_size / 1e6
+            tell(f"{stem}: {lines:,} lines, {size_mb:,.0f} MB", costs, "zdtrace import", "plain DuckDB")
             log.unlink()
             shutil.rmtree(recording)
 

@@ -70,9 +70,10 @@ def _add_requests(
     for number, first in enumerate(range(0, requests, ROWS_A_FILE)):
         last = min(first + ROWS_A_FILE, requests)
         path = writer.scratch / f"{table}-{number}.parquet"
+        some = rows.replace("FIRST", str(first)).replace("LAST", str(last))
         db.execute(f"""
             copy (
-                select {source_id}::integer as source_id, i + 1 as line, {columns} from ({rows.replace('FIRST', str(first)).replace('LAST', str(last))})
+                select {source_id}::integer as source_id, i + 1 as line, {columns} from ({some})
                 order by started_at_ns
             ) to '{path}' (format parquet, compression zstd, compression_level 1)
         """)
@@ -90,7 +91,8 @@ def _add_objects(writer: Writer, span_ns: int, rollouts: int) -> None:
     with path.open("w", encoding="utf-8") as file:
         for number in range(pods):
             deleted_ns = START_NS + number * every
-            for kind, at_ns, name, value in _versions(number, max(START_NS - 60 * SECOND_NS, deleted_ns - 2 * every), deleted_ns):
+            born_ns = max(START_NS - 60 * SECOND_NS, deleted_ns - 2 * every)
+            for kind, at_ns, name, value in _versions(number, born_ns, deleted_ns):
                 count += 1
                 row = {
                     "source_id": source_id, "line": count, "observed_at_ns": at_ns, "event_type": "MODIFIED",
@@ -102,8 +104,10 @@ def _add_objects(writer: Writer, span_ns: int, rollouts: int) -> None:
     draft = writer.scratch / "objects.parquet"
     with duckdb.connect() as db:
         db.execute(f"""
-            copy (from read_json('{path}', format = 'newline_delimited', columns = {{{columns}}}) order by observed_at_ns)
-            to '{draft}' (format parquet, compression zstd)
+            copy (
+                from read_json('{path}', format = 'newline_delimited', columns = {{{columns}}})
+                order by observed_at_ns
+            ) to '{draft}' (format parquet, compression zstd)
         """)
     writer.add(
         _source(source_id, "watch.ndjson", "recorder", {"objects": count}, START_NS, START_NS + span_ns),
@@ -120,7 +124,8 @@ def _versions(number: int, born_ns: int, deleted_ns: int) -> list[tuple[str, int
         "labels": {"app": "demo", "pod-template-hash": f"{version:05x}"},
         "ownerReferences": [{"kind": "ReplicaSet", "name": f"demo-{version:05x}", "controller": True}],
     }
-    spec = {"terminationGracePeriodSeconds": 30, "nodeName": "node1", "containers": [{"name": "demo", "readinessProbe": {}}]}
+    container = {"name": "demo", "readinessProbe": {}}
+    spec = {"terminationGracePeriodSeconds": 30, "nodeName": "node1", "containers": [container]}
     ready = [{"type": "Ready", "status": "True", "lastTransitionTime": _second(born_ns + SECOND_NS)}]
     running = {"podIP": f"10.0.{number % 250}.1", "conditions": ready, "containerStatuses": [
         {"name": "demo", "restartCount": 0, "state": {"running": {"startedAt": _second(born_ns)}}}]}

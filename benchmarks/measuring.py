@@ -54,15 +54,14 @@ def tell(title: str, costs: Mapping[str, Cost], measure: str, base: str) -> None
     for name, cost in costs.items():
         print(f"  {name:34} {cost.wall_s:7.2f} s wall {cost.cpu_s:7.2f} s processor {cost.peak_mib:7.0f} MiB")
     ours, theirs = costs[measure], costs[base]
-    print(f"  speed beside {base}: {theirs.wall_s / ours.wall_s:.2f} by wall, {theirs.cpu_s / ours.cpu_s:.2f} by processor")
+    wall, cpu = theirs.wall_s / ours.wall_s, theirs.cpu_s / ours.cpu_s
+    print(f"  speed beside {base}: {wall:.2f} by wall, {cpu:.2f} by processor")
 
 
 def machine() -> str:
     """Return what the numbers were taken on, without its name."""
-    model = next(
-        (line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
-        "unknown processor",
-    )
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    model = next((line.split(":", 1)[1].strip() for line in lines if "model name" in line), "unknown processor")
     load = os.getloadavg()[0]
     python = sys.version.split()[0]
-    return f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores of {model}, Python {python}, load {load:.1f} at the start"
+    return f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores of {model}, Python {python}, load {load:.1f} before"

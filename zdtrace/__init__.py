@@ -12,11 +12,11 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from zdtrace.version import VERSION as __version__
+
 if TYPE_CHECKING:
     from zdtrace.analysis.diagnosis import Diagnosis, Verdict, diagnose
     from zdtrace.recording.store import Recording, open_recording
-
-__version__ = "0.1.0"
 
 __all__ = ["Diagnosis", "Recording", "Verdict", "__version__", "diagnose", "open_recording"]
 

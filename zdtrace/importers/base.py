@@ -164,7 +164,8 @@ class Reading:
     """How to read one file.
 
     `skip` is an SQL condition for raw rows that by definition hold nothing for us; it is asked first, also for lines
-    that cannot be parsed (`r` is null then). `reject` is an SQL text that is null for good rows. Missing or impossible times are rejected without being asked. `written` says which instants
+    that cannot be parsed (`r` is null then). `reject` is an SQL text that is null for good rows. Missing or impossible
+    times are rejected without being asked. `written` says which instants
     the tool wrote; `shows_failures` is false when it leaves failed requests out; `notes` reach the user.
     `beside` is SQL that looks at several rows of `raw` (line, text, r) and returns `line` and what else its row
     needs: columns may use `beside.…`, null for lines that it leaves out. `counted` are parameters that are

@@ -114,7 +114,9 @@ class Converter:
             assert isinstance(raw, Delimited)  # noqa: S101 - the other kind never gets here
             self._define_delimited(raw, lines)
             return
-        self._db.execute(f"create or replace view raw as select line, text, stamped_at_ns, {parsed} as r from ({lines})")
+        self._db.execute(f"""
+            create or replace view raw as select line, text, stamped_at_ns, {parsed} as r from ({lines})
+        """)
 
     def _define_delimited(self, raw: Delimited, lines: str) -> None:
         """Split lines that hold no quotes; files with quotes go through a CSV parser instead."""
@@ -266,8 +268,10 @@ class Converter:
                 drafts.append(Draft(table.name, path, count, *self._span(table, path)))
         return drafts
 
-    def account(self, part: str, drafts: list[Draft], lines: int, rejects: Iterable[Reject], skipped: int = 0) -> Account:
-        """Account for `lines` lines, of which `drafts` hold the rows kept; write the rejects, also those found before."""
+    def account(
+        self, part: str, drafts: list[Draft], lines: int, rejects: Iterable[Reject], skipped: int = 0
+    ) -> Account:
+        """Account for `lines` lines, of which `drafts` hold the rows kept; write all the rejects."""
         kept, spilled = sum(draft.rows for draft in drafts), list(rejects)
         is_complete = kept + skipped + len(spilled) == lines
         by_definition, total = (0, kept) if is_complete else self.count_raw()
@@ -322,9 +326,10 @@ class Converter:
         if not table.sorted_by.endswith("_ns"):
             return None, None
         until = "ended_at_ns" if "ended_at_ns" in table.column_names else table.sorted_by
-        found = self._db.execute(
-            f"select min({table.sorted_by}), max(coalesce({until}, {table.sorted_by})) from read_parquet({literal(str(path))})"
-        ).fetchone()
+        found = self._db.execute(f"""
+            select min({table.sorted_by}), max(coalesce({until}, {table.sorted_by}))
+            from read_parquet({literal(str(path))})
+        """).fetchone()
         return found or (None, None)
 
     def counted(self) -> dict[str, str]:

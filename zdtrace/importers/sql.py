@@ -20,7 +20,8 @@ MACROS = (
     "create macro us_ns(x) as try_cast(round(try_cast(x as double) * 1e3) as bigint)",
     # Values of query strings, credentials in URLs, headers that authenticate.
     """create macro masked(x) as case
-        when x is null or not regexp_matches(x, '[?&=@]|(?i:authorization|cookie|bearer|basic|token|password|secret|api.?key)')
+        when x is null or not regexp_matches(x,
+            '[?&=@]|(?i:authorization|cookie|bearer|basic|token|password|secret|api.?key)')
             then x
         else regexp_replace(regexp_replace(regexp_replace(regexp_replace(x,
             '([?&;][^=&?\\s"''<>]{1,200}=)[^&\\s"''<>]*', '\\1***', 'g'),

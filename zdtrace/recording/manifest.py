@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from zdtrace import __version__
 from zdtrace.errors import RecordingError
 from zdtrace.recording.tables import SCHEMA_VERSION
+from zdtrace.version import VERSION
 
 FILE_NAME = "recording.json"
 FORMAT = "zdtrace recording"
@@ -74,7 +74,7 @@ class Manifest:
     """Everything `recording.json` says."""
 
     created_at: str
-    zdtrace_version: str = __version__
+    zdtrace_version: str = VERSION
     schema_version: int = SCHEMA_VERSION
     cluster: dict[str, str] = field(default_factory=dict)
     selectors: tuple[str, ...] = ()
