@@ -98,7 +98,8 @@ def no_live_upstreams() -> Try:
 
 def nowhere() -> Try:
     """What NGINX Ingress Controller writes when a Service has no endpoints."""
-    return Try(None, "502", 0, "-", address="127.0.0.1:8181")
+    words = "connect() failed (111: Connection refused) while connecting to upstream"
+    return Try(None, "502", 0, "-", words=words, address="127.0.0.1:8181")
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@
 -- Not when: the slices show ready endpoints all the time: then the proxy had not learnt of them, or had ejected them
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempts, timeline.empty_services, staging.endpoint_versions, timeline.pod_triggers,
---               timeline.pod_lifecycles
+--               timeline.pod_lifecycles, timeline.container_exits
 -- See: https://kubernetes.io/docs/concepts/services-networking/service/
 --
 -- Columns:
@@ -18,7 +18,7 @@
 --   tier          VARCHAR                   A to D, see `macros.tier_of`.
 --   weight        DOUBLE                    Likelihood beside other causes of the same attempt, 0 to 1.
 --   pod_uid       VARCHAR                   Null: there was none.
---   pod_trigger   VARCHAR                   Why the last pod deleted before went away; null when none was.
+--   pod_trigger   VARCHAR                   Why the last pod that ended before did: as in pod_triggers, or crash; null when none did.
 --   service_name  VARCHAR                   Service without endpoints; null where only the proxy says so.
 with attempts_without_endpoints as (
     select
@@ -41,6 +41,19 @@ with attempts_without_endpoints as (
     qualify row_number() over (
         partition by attempts.request_id, attempts.attempt order by empty_services.from_lo_ns desc nulls last
     ) = 1
+),
+
+ends as (
+    select
+        pod_triggers.pod_trigger,
+        pod_lifecycles.deleted_lo_ns as ended_lo_ns
+    from timeline.pod_triggers
+    inner join timeline.pod_lifecycles on pod_triggers.pod_uid = pod_lifecycles.pod_uid
+    union all
+    select
+        'crash' as pod_trigger,
+        container_exits.exited_lo_ns as ended_lo_ns
+    from timeline.container_exits
 )
 
 select
@@ -65,10 +78,9 @@ select
     case when attempts_without_endpoints.symptom = 'no_endpoints' then 1.0 else 0.9 end::double as weight,
     null::varchar as pod_uid,
     (
-        select max_by(pod_triggers.pod_trigger, pod_lifecycles.deleted_lo_ns)
-        from timeline.pod_triggers
-        inner join timeline.pod_lifecycles on pod_triggers.pod_uid = pod_lifecycles.pod_uid
-        where pod_lifecycles.deleted_lo_ns <= attempts_without_endpoints.ended_hi_ns
+        select max_by(ends.pod_trigger, ends.ended_lo_ns)
+        from ends
+        where ends.ended_lo_ns <= attempts_without_endpoints.ended_hi_ns
     ) as pod_trigger,
     attempts_without_endpoints.service_name
 from attempts_without_endpoints

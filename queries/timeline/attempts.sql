@@ -259,7 +259,7 @@ peer_errors as (
         upstream_errors.symptom,
         upstream_errors.reference
     from timeline.upstream_errors
-    where upstream_errors.upstream_ip is not null and upstream_errors.symptom is not null
+    where upstream_errors.upstream_ip is not null and upstream_errors.symptom <> 'no_endpoints'
     union all
     select
         every.ended_lo_ns,

@@ -24,6 +24,8 @@ select
     proxy_events.logged_lo_ns,
     proxy_events.logged_hi_ns,
     case
+        -- Where NGINX Ingress Controller sends requests of a Service without endpoints: nobody listens there.
+        when proxy_events.upstream_address = '127.0.0.1:8181' then 'no_endpoints'
         when
             contains(proxy_events.message, 'timed out') and contains(proxy_events.message, 'while reading')
             then 'read_timeout'
