@@ -50,6 +50,8 @@ class Console:
         """
         import duckdb
 
+        if not sql.isascii() and sql != sql.encode(errors="replace").decode():
+            raise QueryError("this SQL is not text: it holds half a character", hint="write it in UTF-8")
         try:
             for statement in self._db.extract_statements(sql):
                 yield from self._run(statement, as_objects)
