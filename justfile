@@ -23,6 +23,10 @@ golden:
 docs:
     python docs/generate.py
 
+# the pictures of a terminal in docs/images
+picture:
+    python docs/images/draw.py
+
 # how fast it is on this machine
 bench:
     for each in benchmarks/*.py; do python "$each"; done

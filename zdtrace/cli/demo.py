@@ -37,7 +37,7 @@ def demo(
     if output is not None and output.exists() and not force:
         raise RecordingExists(output)
     recording = output or Path(tempfile.mkdtemp(prefix="zdtrace-")) / "demo.zdtrace"
-    say("a real rollout of 3 pods behind nginx, 500 requests/s for 40 s; importing its logs …")
+    say("a real rollout: 3 pods behind nginx, 500 requests/s for 40 s; importing …")
     _import_sample(recording, force=force)
     diagnosis = diagnose(open_recording(recording))
     say("")

@@ -129,7 +129,7 @@ def _some(names: Iterable[str]) -> str:
 
 def _checks(diagnosis: Diagnosis, room: int | None, style: Style) -> str:
     rows = [[check.severity, check.message] for check in diagnosis.checks]
-    text = grid([Column(""), Column("")], rows, width=room, style=style)
+    text = "\n" + grid([Column(""), Column("")], rows, width=room, style=style)
     for severity in {check.severity for check in diagnosis.checks}:
         text = text.replace(f"\n{severity} ", "\n" + style.signal(severity, severity) + " ")
-    return style.bold("DOUBTS") + "\n" + text
+    return style.bold("DOUBTS") + text
