@@ -31,13 +31,9 @@ print(json.dumps([took, time.process_time(), resource.getrusage(resource.RUSAGE_
 """
 DIAGNOSIS = """
 import duckdb, json, resource, sys, time
-from zdtrace.analysis.engine import Engine
-from zdtrace.recording.store import open_recording
+import zdtrace
 began = time.perf_counter()
-engine = Engine(open_recording(sys.argv[1]))
-engine.make("findings.cause_summary", "findings.totals")
-engine.rows("from findings.cause_summary")
-engine.rows("from findings.totals")
+zdtrace.diagnose(zdtrace.open_recording(sys.argv[1]))
 took = time.perf_counter() - began
 print(json.dumps([took, time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
 """

@@ -38,8 +38,8 @@ logs as (
         coalesce(summaries.started_at_ns - 1000000000, 0) as from_ns,
         coalesce(summaries.ended_at_ns + 1000000000, 9223372036854775807) as until_ns
     from summaries
-    inner join recording.sources on split_part(sources.format, '-', 1) = summaries.tool
-    semi join recording.requests on sources.source_id = requests.source_id
+    inner join recording.sources
+        on split_part(sources.format, '-', 1) = summaries.tool and sources.request_count > 0
 ),
 
 recorded as (

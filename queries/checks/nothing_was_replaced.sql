@@ -2,16 +2,16 @@
 --
 -- Severity: info
 -- Grain:    one row when it is so
--- Reads:    recording.objects, staging.requests, timeline.pod_lifecycles, timeline.container_exits
+-- Reads:    recording.objects, staging.request_spans, timeline.pod_lifecycles, timeline.container_exits
 --
 -- Columns:
 --   message    VARCHAR  What is doubtful, for people.
 --   pod_count  BIGINT   Pods that were seen.
 with span as (
     select
-        min(requests.started_at_ns) as first_ns,
-        max(requests.ended_at_ns) as last_ns
-    from staging.requests
+        min(request_spans.first_lo_ns) as first_ns,
+        max(request_spans.last_hi_ns) as last_ns
+    from staging.request_spans
 )
 
 select

@@ -11,10 +11,22 @@
 --   shared_count  BIGINT   Requests with the same start, end (both to the millisecond) and status.
 with clients as (
     select
-        requests.source_id,
-        count(*) as request_count
-    from recording.requests
-    group by requests.source_id
+        sources.source_id,
+        sources.request_count,
+        sources.first_at_ns,
+        sources.last_at_ns
+    from recording.sources
+    where sources.request_count > 0
+),
+
+overlapping as (
+    select distinct clients.source_id
+    from clients
+    inner join clients as others
+        on
+            clients.source_id <> others.source_id
+            and clients.first_at_ns <= others.last_at_ns
+            and clients.last_at_ns >= others.first_at_ns
 ),
 
 moments as (
@@ -24,7 +36,7 @@ moments as (
         requests.ended_at_ns // 1000000 as ended_ms,
         requests.status
     from recording.requests
-    where (select count(*) from clients) > 1
+    semi join overlapping on requests.source_id = overlapping.source_id
 ),
 
 pairs as (

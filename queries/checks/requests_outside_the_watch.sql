@@ -3,15 +3,15 @@
 -- A quiet cluster writes nothing, so only failures after the end are doubtful, and only some time after it.
 --
 -- Severity: warning
--- Grain:    one row per side of the watch with such requests
--- Reads:    recording.objects, staging.requests, staging.source_clocks
+-- Grain:    one row per source that began too early, and one for failures that came too late
+-- Reads:    recording.objects, staging.request_spans, timeline.failures
 -- Params:
 --   quiet_s  BIGINT  30  A failure this long after the last observed version counts as outside the watch.
 --
 -- Columns:
---   message        VARCHAR  What is doubtful, for people.
---   side           VARCHAR  before or after.
---   request_count  BIGINT   Requests that began before the watch, or failures after its end.
+--   message      VARCHAR  What is doubtful, for people.
+--   side         VARCHAR  before or after.
+--   distance_ms  DOUBLE   How long before the watch the first request began, or after it the last failure, ms.
 with watch as (
     select
         min(objects.observed_at_ns) as first_ns,
@@ -19,32 +19,29 @@ with watch as (
     from recording.objects
 ),
 
-sides as (
+late_failures as (
     select
-        count(*) filter (
-            where requests.started_at_ns - source_clocks.offset_lo_ns < watch.first_ns
-        ) as before_count,
-        count(*) filter (
-            where requests.is_failed
-            and requests.started_at_ns - source_clocks.offset_hi_ns
-            > watch.last_ns + 1000000000 * getvariable('quiet_s')
-        ) as after_count
-    from staging.requests
-    inner join staging.source_clocks on requests.source_id = source_clocks.source_id
+        count(*) as failed_count,
+        (max(failures.started_lo_ns) - any_value(watch.last_ns)) / 1e6 as distance_ms
+    from timeline.failures
     cross join watch
+    where failures.started_lo_ns > watch.last_ns + 1000000000 * getvariable('quiet_s')
 )
 
 select
-    sides.before_count || ' requests began before the cluster was watched' as message,
+    '`' || request_spans.source || '` begins '
+    || round((watch.first_ns - request_spans.first_hi_ns) / 1e9, 1)
+    || ' s before the cluster was watched' as message,
     'before' as side,
-    sides.before_count as request_count
-from sides
-where sides.before_count > 0
+    (watch.first_ns - request_spans.first_hi_ns) / 1e6 as distance_ms
+from staging.request_spans
+cross join watch
+where request_spans.first_hi_ns < watch.first_ns
 union all
 select
-    sides.after_count || ' failed requests came more than ' || getvariable('quiet_s')
+    late_failures.failed_count || ' failed requests came more than ' || getvariable('quiet_s')
     || ' s after the last thing that the watch saw' as message,
     'after' as side,
-    sides.after_count as request_count
-from sides
-where sides.after_count > 0
+    late_failures.distance_ms
+from late_failures
+where late_failures.failed_count > 0

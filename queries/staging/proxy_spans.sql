@@ -1,7 +1,7 @@
 -- From when to when each proxy's access log was recorded.
 --
 -- Grain:    one row per source with access-log lines
--- Reads:    recording.sources, staging.source_clocks, recording.proxy_requests
+-- Reads:    recording.sources, staging.source_clocks
 --
 -- Columns:
 --   source_id    INTEGER  Key of recording.sources.
@@ -13,4 +13,4 @@ select
     sources.last_at_ns + sources.resolution_ns - source_clocks.offset_lo_ns as last_hi_ns
 from recording.sources
 inner join staging.source_clocks on sources.source_id = source_clocks.source_id
-semi join recording.proxy_requests on sources.source_id = proxy_requests.source_id
+where sources.proxy_request_count > 0

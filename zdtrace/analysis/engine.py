@@ -15,7 +15,8 @@ MEMORY_LIMIT = "1500MB"
 _SOURCES = (
     ("source_id", "INTEGER"), ("name", "VARCHAR"), ("format", "VARCHAR"), ("clock", "VARCHAR"),
     ("resolution_ns", "BIGINT"), ("shows_failures", "BOOLEAN"), ("first_at_ns", "BIGINT"),
-    ("last_at_ns", "BIGINT"), ("rows_in", "BIGINT"), ("rows_kept", "BIGINT"), ("rejects", "BIGINT"),
+    ("last_at_ns", "BIGINT"), ("rows_in", "BIGINT"), ("rows_kept", "BIGINT"), ("rejects", "BIGINT"), ("request_count", "BIGINT"), ("proxy_request_count", "BIGINT"),
+    ("object_count", "BIGINT"),
 )
 
 
@@ -67,7 +68,13 @@ class Engine:
         columns = ", ".join(f"{name} {type_}" for name, type_ in _SOURCES)
         self.db.execute(f"create table recording.sources ({columns})")
         for source in self.recording.manifest.sources:
-            values = source.as_json()
+            rows = source.rows_by_table
+            values = {
+                **source.as_json(),
+                "request_count": rows.get("requests", 0),
+                "proxy_request_count": rows.get("proxy_requests", 0),
+                "object_count": rows.get("objects", 0),
+            }
             marks = ", ".join("?" for _ in _SOURCES)
             self.db.execute(
                 f"insert into recording.sources values ({marks})", [values[name] for name, _ in _SOURCES]
