@@ -245,15 +245,16 @@ class Incident:
 
     def _tables(self, clocks: Clockwork, clock_bound_ms: int) -> dict[str, dict[str, list[Row]]]:
         """Return the rows of each source, by table."""
-        words = [each for number, each in enumerate(self.requests, 1) for each in self._words(number, each, clocks)]
+        requests = list(enumerate(self.requests, 1))
+        words = [line for number, each in requests for line in self._words(number, each, clocks)]
         told = [self._event(at, row, clocks) for at, row in self.events]
-        said = [_message(number, each, clocks) for number, each in enumerate(self.requests, 1) if each.message]
+        said = [_message(number, each, clocks) for number, each in requests if each.message]
         bounds = [_clock_sample(clock, ms, clocks, clock_bound_ms) for clock, ms in clocks.ahead_ms.items()]
         return {
-            "client": {"requests": [_client_row(n, each, clocks) for n, each in enumerate(self.requests, 1)]},
+            "client": {"requests": [_client_row(number, each, clocks) for number, each in requests]},
             "messages": {"client_messages": said},
             "access": {"proxy_requests": [
-                self._access_row(number, each, clocks) for number, each in enumerate(self.requests, 1) if each.tries
+                self._access_row(number, each, clocks) for number, each in requests if each.tries
             ]},
             "errors": {"proxy_events": words + told},
             "cluster": {"objects": object_rows(self.pods, clocks), "clock_samples": bounds},
@@ -350,7 +351,8 @@ def _add(writer: Writer, name: str, tables: Mapping[str, list[Row]], shuffled: i
     source = Source(
         source_id=source_id, name=title, format="story", sha256=name, content_sha256=name, bytes=0,
         lines_in=sum(counts.values()), skipped=0, rows_kept=sum(counts.values()), rejects=0,
-        rows_by_table=counts, reject_reasons={}, clock=clock, written="story", resolution_ns=1_000_000 if name == "access" else 1_000,
-        shows_failures=True, first_at_ns=min(instants), last_at_ns=max(instants), imported_at="2027-01-15T08:00:00Z",
+        rows_by_table=counts, reject_reasons={}, clock=clock, written="story",
+        resolution_ns=1_000_000 if name == "access" else 1_000, shows_failures=True, first_at_ns=min(instants),
+        last_at_ns=max(instants), imported_at="2027-01-15T08:00:00Z",
     )
     writer.add(source, drafts)

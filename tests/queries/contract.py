@@ -32,11 +32,11 @@ UNITS = {
     "TIMESTAMP WITH TIME ZONE": r"_at$",
     "BIGINT": r"(_ns|_ms|_s|_count)$|^(line|exit_code)$",
 }
-"""What a column of a type may be called: an instant, a length, a count, or one of the few whole numbers without unit."""
+"""What a column of a type may be called: an instant, a length, a count, or a whole number without unit."""
 MADE_BY_ENGINE = {"has_client_requests"}
 
 
-def sql_of(query: Query) -> exp.Expression:
+def sql_of(query: Query) -> exp.Expr:
     """Return the query as sqlglot reads it."""
     return sqlglot.parse_one(query.sql, read="duckdb")
 
@@ -76,7 +76,7 @@ def star_drift(query: Query) -> Iterator[str]:
             yield f"{query.full_name} ends in select *"
 
 
-def _results(statement: exp.Expression) -> Iterator[exp.Select]:
+def _results(statement: exp.Expr) -> Iterator[exp.Select]:
     """Yield the selects whose rows are the result: one, or the arms of a union."""
     if isinstance(statement, exp.SetOperation):
         yield from _results(statement.left)
@@ -113,7 +113,8 @@ def header_drift(query: Query) -> Iterator[str]:
         yield f"{query.full_name}: no sentence at the top"
     if not query.fields.get("Grain", "").startswith(("one row", "no row")):
         yield f"{query.full_name}: no Grain"
-    yield from (f"{query.full_name}.{each.name}: {each.doc!r}" for each in query.columns if not each.doc.endswith((".", "…")))
+    open_ended = (each for each in query.columns if not each.doc.endswith((".", "…")))
+    yield from (f"{query.full_name}.{each.name}: {each.doc!r}" for each in open_ended)
 
 
 def params_drift(queries: Iterable[Query]) -> Iterator[str]:

@@ -6,8 +6,8 @@ from builders import Incident, gave_up
 
 
 def test_a_client_that_gave_up_on_a_living_pod_is_a_timeout() -> None:
-    story = Incident().pod("a").pod("b").request(1_000, gave_up("a", ms=2_000), error="timeout awaiting response headers")
-    found = story.diagnose().only
+    late = "timeout awaiting response headers"
+    found = Incident().pod("a").pod("b").request(1_000, gave_up("a", ms=2_000), error=late).diagnose().only
     assert (found["cause"], found["pod_name"]) == ("client_timeout", "a")
 
 

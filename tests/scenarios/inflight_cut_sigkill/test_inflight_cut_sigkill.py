@@ -32,7 +32,10 @@ def test_a_pod_that_left_by_itself_before_its_grace_period_was_over_was_not_kill
 def test_a_pod_that_ran_out_of_memory_was_not_killed_for_its_grace_period() -> None:
     story = (
         Incident()
-        .pod("a", deleted=2_000, killed=2_020, exited=7_050, gone=7_500, grace_s=5, exit_code=137, exit_reason="OOMKilled")
+        .pod(
+            "a", deleted=2_000, killed=2_020, exited=7_050, gone=7_500, grace_s=5, exit_code=137,
+            exit_reason="OOMKilled",
+        )
         .pod("b").request(1_000, cut("a", ms=6_045))
     )
     assert "inflight_cut_sigkill" not in story.causes()

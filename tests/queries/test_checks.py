@@ -1,0 +1,157 @@
+"""What makes a recording doubtful: each check has a recording where it holds, and one where it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from zdtrace.analysis.catalog import library
+from zdtrace.analysis.engine import Engine
+from zdtrace.importers.batch import import_paths
+from zdtrace.recording.store import extend, open_recording
+from zdtrace.recording.tables import BY_NAME
+
+SAMPLE = Path(__file__).parents[2] / "sample_data" / "rollout-ingress"
+SECOND = 1_000_000_000
+CHECKS = [query for query in library().values() if query.schema == "checks"]
+Check = Callable[..., list[dict[str, Any]]]
+
+
+@pytest.fixture
+def check(tmp_path: Path) -> Check:
+    """Run a check over tables given row by row: `check("gaps_in_the_watch", requests=[{...}], gaps=[{...}])`."""
+
+    def run(name: str, **tables: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        with extend(tmp_path / "empty.zdtrace"):
+            pass
+        engine = Engine(open_recording(tmp_path / "empty.zdtrace"))
+        for table, rows in tables.items():
+            _fill(engine, table, rows)
+        engine.make(f"checks.{name}")
+        return engine.rows(f"from checks.{name}")
+
+    return run
+
+
+def _fill(engine: Engine, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    if table == "sources":
+        for row in rows:
+            known = {"clock": "client", "shows_failures": True, "resolution_ns": 1, **row}
+            marks = ", ".join("?" for _ in known)
+            names = ", ".join(known)
+            engine.db.execute(f"insert into recording.sources ({names}) values ({marks})", list(known.values()))
+        return
+    engine.db.execute(f"create table main.{table} ({BY_NAME[table].ddl})")
+    for row in rows:
+        names, marks = ", ".join(row), ", ".join("?" for _ in row)
+        engine.db.execute(f"insert into main.{table} ({names}) values ({marks})", list(row.values()))
+    engine.db.execute(f"create or replace view recording.{table} as select * from main.{table}")
+    if table == "requests":
+        engine.db.execute("set variable has_client_requests = true")
+
+
+def request(second: float, status: int = 200, source_id: int = 1) -> dict[str, Any]:
+    start = round(second * SECOND)
+    return {
+        "source_id": source_id, "line": 1, "started_at_ns": start, "ended_at_ns": start + SECOND // 100,
+        "resolution_ns": 1, "status": status,
+    }
+
+
+def seen(second: float) -> dict[str, Any]:
+    return {"source_id": 9, "line": 1, "observed_at_ns": round(second * SECOND), "kind": "Pod", "object": "{}"}
+
+
+CLIENT = {"source_id": 1, "name": "fortio.ndjson", "format": "fortio-json"}
+
+
+@pytest.mark.parametrize("query", CHECKS, ids=lambda query: query.name)
+def test_a_check_says_how_bad_it_is_and_begins_with_a_sentence(query: Any) -> None:
+    assert query.fields["Severity"] in ("info", "warning", "error", "data_loss")
+    assert (query.columns[0].name, query.columns[0].type) == ("message", "VARCHAR")
+
+
+def test_a_complete_recording_leaves_only_the_clocks_in_doubt(tmp_path: Path) -> None:
+    assert import_paths(sorted(SAMPLE.glob("*.zst")), tmp_path / "whole.zdtrace").is_complete
+    engine = Engine(open_recording(tmp_path / "whole.zdtrace"))
+    engine.make_all()
+    doubtful = {query.name for query in CHECKS if engine.rows(f"from {query.full_name}")}
+    assert doubtful == {"clocks_not_sampled"}
+
+
+def test_without_requests_there_is_nothing_to_judge(check: Check) -> None:
+    assert len(check("no_requests")) == 1
+    assert check("no_requests", sources=[CLIENT], requests=[request(1)]) == []
+
+
+@pytest.mark.parametrize(("from_s", "until_s", "is_doubtful"), [
+    (1.5, 2.5, True), (0.0, 9.0, True), (1.5, None, True), (0.0, 0.5, False), (4.0, 5.0, False), (4.0, None, False),
+])
+def test_a_gap_matters_while_requests_are_sent(
+    check: Check, from_s: float, until_s: float | None, is_doubtful: bool
+) -> None:
+    gap = {
+        "source_id": 9, "line": 1, "subject": "pods", "reason": "410 Gone", "from_ns": round(from_s * SECOND),
+        "until_ns": None if until_s is None else round(until_s * SECOND),
+    }
+    found = check("gaps_in_the_watch", sources=[CLIENT], requests=[request(1), request(3)], gaps=[gap])
+    assert bool(found) == is_doubtful
+    assert all("pods were not listened to" in row["message"] for row in found)
+
+
+def test_requests_before_the_watch_and_failures_long_after_it_are_doubtful(check: Check) -> None:
+    requests = [request(1), request(10), request(60), request(61, status=502)]
+    found = check("requests_outside_the_watch", sources=[CLIENT], requests=requests, objects=[seen(5), seen(20)])
+    assert {row["side"]: row["request_count"] for row in found} == {"before": 1, "after": 1}
+
+
+def test_a_quiet_cluster_is_not_a_deaf_watch(check: Check) -> None:
+    requests = [request(6), request(60), request(40, status=502)]
+    assert check("requests_outside_the_watch", sources=[CLIENT], requests=requests, objects=[seen(5), seen(20)]) == []
+
+
+def test_two_logs_of_one_run_are_counted_twice(check: Check) -> None:
+    other = {"source_id": 2, "name": "fortio.csv", "format": "columns"}
+    both = [request(second, source_id=source) for source in (1, 2) for second in (1, 2, 3)]
+    [row] = check("requests_counted_twice", sources=[CLIENT, other], requests=both)
+    assert (row["source"], row["other_source"], row["shared_count"]) == ("fortio.ndjson", "fortio.csv", 3)
+
+
+def test_two_load_generators_side_by_side_are_not(check: Check) -> None:
+    other = {"source_id": 2, "name": "second.ndjson", "format": "fortio-json"}
+    requests = [request(1), request(2), request(3), request(1, source_id=2), request(2.5, source_id=2),
+                request(3.5, source_id=2)]
+    assert check("requests_counted_twice", sources=[CLIENT, other], requests=requests) == []
+
+
+@pytest.mark.parametrize(("count", "is_doubtful"), [(2, False), (3, True), (1, True)])
+def test_a_summary_is_compared_with_the_log_of_the_same_tool(
+    check: Check, count: int, is_doubtful: bool
+) -> None:
+    summary = {"source_id": 2, "name": "fortio.json", "format": "fortio-result"}
+    expected = {"source_id": 2, "line": 1, "tool": "fortio", "status": 200, "requests": count}
+    found = check(
+        "counts_differ_from_summary", sources=[CLIENT, summary], requests=[request(1), request(2)],
+        expected_counts=[expected],
+    )
+    assert bool(found) == is_doubtful
+
+
+def test_a_summary_of_another_run_is_not_compared(check: Check) -> None:
+    summary = {"source_id": 2, "name": "vegeta.json", "format": "vegeta-report"}
+    expected = {"source_id": 2, "line": 1, "tool": "vegeta", "status": 200, "requests": 7}
+    assert check(
+        "counts_differ_from_summary", sources=[CLIENT, summary], requests=[request(1)], expected_counts=[expected]
+    ) == []
+
+
+def test_a_clock_that_was_sampled_is_not_in_doubt(check: Check) -> None:
+    sample = {
+        "source_id": 9, "line": 1, "sampled_at_ns": 0, "clock": "client", "reference": "recorder",
+        "offset_lo_ns": -5, "offset_hi_ns": 5, "method": "http_date",
+    }
+    assert [row["clocks"] for row in check("clocks_not_sampled", sources=[CLIENT])] == [["client"]]
+    assert check("clocks_not_sampled", sources=[CLIENT], clock_samples=[sample]) == []
