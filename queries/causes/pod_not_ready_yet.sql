@@ -32,7 +32,12 @@ with tried_addresses as (
     from timeline.attempt_pods
     inner join timeline.attempts
         on attempt_pods.request_id = attempts.request_id and attempt_pods.attempt = attempts.attempt
-    where attempt_pods.linked_by = 'address' and attempt_pods.symptom = 'refused'
+    -- Mostly nobody refused but pods that were being deleted: then no answer is looked for.
+    where
+        attempt_pods.linked_by = 'address'
+        and attempt_pods.symptom = 'refused'
+        and not attempt_pods.has_crashed
+        and (not attempt_pods.is_deleted or attempt_pods.ended_hi_ns < attempt_pods.deleted_lo_ns)
 ),
 
 first_answers as (
