@@ -12,7 +12,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from zdtrace.version import VERSION as __version__
+from zdtrace.version import __version__
 
 if TYPE_CHECKING:
     from zdtrace.analysis.diagnosis import Diagnosis, Verdict, diagnose

@@ -105,7 +105,8 @@ def test_the_sdist_brings_its_tests_and_documents(sdist: Path) -> None:
 def test_the_version_is_said_once(wheel: Path) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert wheel.name == f"zdtrace-{__version__}-py3-none-any.whl"
-    assert project["version"] == __version__
+    assert "version" not in project
+    assert project["dynamic"] == ["version"]
 
 
 def test_it_runs_outside_the_checkout(installed: Path, tmp_path: Path) -> None:

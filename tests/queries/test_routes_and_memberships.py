@@ -21,10 +21,11 @@ def rows(incident: Incident, view: str, order: str) -> list[dict[str, Any]]:
         engine.make(view)
         begin = clocks.ns(0, "recorder")
         found = engine.rows(f"from {view} order by {order}")
-    return [
-        {name: (value - begin) // MS if name.endswith("_ns") and value is not None else value for name, value in row.items()}
-        for row in found
-    ]
+    return [{name: in_story(name, value, begin) for name, value in row.items()} for row in found]
+
+
+def in_story(name: str, value: Any, begin: int) -> Any:
+    return (value - begin) // MS if name.endswith("_ns") and value is not None else value
 
 
 def ending() -> Incident:

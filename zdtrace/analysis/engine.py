@@ -13,9 +13,19 @@ from zdtrace.recording.tables import TABLES, Table
 MEMORY_LIMIT = "1500MB"
 
 _SOURCES = (
-    ("source_id", "INTEGER"), ("name", "VARCHAR"), ("format", "VARCHAR"), ("clock", "VARCHAR"),
-    ("resolution_ns", "BIGINT"), ("shows_failures", "BOOLEAN"), ("first_at_ns", "BIGINT"),
-    ("last_at_ns", "BIGINT"), ("rows_in", "BIGINT"), ("rows_kept", "BIGINT"), ("rejects", "BIGINT"), ("request_count", "BIGINT"), ("proxy_request_count", "BIGINT"),
+    ("source_id", "INTEGER"),
+    ("name", "VARCHAR"),
+    ("format", "VARCHAR"),
+    ("clock", "VARCHAR"),
+    ("resolution_ns", "BIGINT"),
+    ("shows_failures", "BOOLEAN"),
+    ("first_at_ns", "BIGINT"),
+    ("last_at_ns", "BIGINT"),
+    ("rows_in", "BIGINT"),
+    ("rows_kept", "BIGINT"),
+    ("rejects", "BIGINT"),
+    ("request_count", "BIGINT"),
+    ("proxy_request_count", "BIGINT"),
     ("object_count", "BIGINT"),
 )
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from zdtrace.errors import RecordingError
 from zdtrace.recording.tables import SCHEMA_VERSION
-from zdtrace.version import VERSION
+from zdtrace.version import __version__
 
 FILE_NAME = "recording.json"
 FORMAT = "zdtrace recording"
@@ -74,7 +74,7 @@ class Manifest:
     """Everything `recording.json` says."""
 
     created_at: str
-    zdtrace_version: str = VERSION
+    zdtrace_version: str = __version__
     schema_version: int = SCHEMA_VERSION
     cluster: dict[str, str] = field(default_factory=dict)
     selectors: tuple[str, ...] = ()
