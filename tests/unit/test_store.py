@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -134,12 +135,26 @@ def test_a_busy_recording_can_still_be_read(tmp_path: Path) -> None:
         assert len(open_recording(tmp_path / "r").files("marks")) == 1
 
 
+def test_a_recording_is_replaced_only_by_one_that_holds_something(tmp_path: Path) -> None:
+    with extend(tmp_path / "r") as writer:
+        kept = add(writer)
+    with extend(tmp_path / "r", force=True):
+        pass  # every file was refused
+    assert open_recording(tmp_path / "r").manifest.sources == (kept,)
+    with suppress(KeyboardInterrupt), extend(tmp_path / "r", force=True) as writer:
+        add(writer, rows=5)
+        raise KeyboardInterrupt
+    assert open_recording(tmp_path / "r").manifest.sources == (kept,)
+    assert [each.name for each in tmp_path.iterdir()] == ["r"]
+
+
 def test_force_replaces_a_recording(tmp_path: Path) -> None:
     with extend(tmp_path / "r") as writer:
         add(writer)
     with extend(tmp_path / "r", force=True) as writer:
         assert writer.manifest.sources == ()
-    assert open_recording(tmp_path / "r").files("marks") == []
+        successor = add(writer, rows=5)
+    assert open_recording(tmp_path / "r").manifest.sources == (successor,)
 
 
 @pytest.mark.parametrize("force", [False, True])

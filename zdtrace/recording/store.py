@@ -114,27 +114,51 @@ class Writer:
 def extend(folder: Path, *, force: bool = False) -> Iterator[Writer]:
     """Open a recording for adding sources, making it when it is not there; `force` replaces it.
 
+    A recording is replaced when its successor is complete and holds at least one source, not before.
     Raises RecordingExists when something else has the name, RecordingBusy when another process writes to it.
     """
     is_recording = (folder / manifests.FILE_NAME).is_file()
-    if force and is_recording:
-        shutil.rmtree(folder)
-        is_recording = False
     if folder.exists() and not is_recording and (not folder.is_dir() or any(folder.iterdir())):
         raise RecordingExists(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RecordingError(f"`{folder}` cannot be made: {error.strerror}") from error
-    handle = os.open(folder, os.O_RDONLY)
-    try:
+    with _locked(folder):
+        if not (force and is_recording):
+            yield from _writing(folder, is_recording=is_recording)
+            return
+        successor = folder.with_name(f".{folder.name}.new")
+        shutil.rmtree(successor, ignore_errors=True)
+        successor.mkdir()
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise RecordingBusy(f"`{folder}` is being written to", hint="wait for the other zdtrace to end") from None
-        if not is_recording:
-            manifests.write(folder, Manifest(created_at=manifests.now()))
+            yield from _writing(successor, is_recording=False)
+            if manifests.read(successor).sources:
+                shutil.rmtree(folder)
+                successor.rename(folder)
+        finally:
+            shutil.rmtree(successor, ignore_errors=True)
+
+
+def _writing(folder: Path, *, is_recording: bool) -> Iterator[Writer]:
+    if not is_recording:
+        manifests.write(folder, Manifest(created_at=manifests.now()))
+    try:
         yield Writer(folder, manifests.read(folder))
     finally:
         shutil.rmtree(folder / "tmp", ignore_errors=True)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Make the folder if need be, and keep other writers out."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise RecordingError(f"`{folder}` cannot be made: {error.strerror}") from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        raise RecordingBusy(f"`{folder}` is being written to", hint="wait for the other zdtrace to end") from None
+    try:
+        yield
+    finally:
         os.close(handle)
