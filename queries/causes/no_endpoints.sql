@@ -78,7 +78,7 @@ select
     case when attempts_without_endpoints.symptom = 'no_endpoints' then 1.0 else 0.9 end::double as weight,
     null::varchar as pod_uid,
     (
-        select max_by(ends.pod_trigger, ends.ended_lo_ns)
+        select max_by(ends.pod_trigger, (ends.ended_lo_ns, ends.pod_trigger))
         from ends
         where ends.ended_lo_ns <= attempts_without_endpoints.ended_hi_ns
     ) as pod_trigger,

@@ -23,5 +23,5 @@ left outer join causes.every on attempts.request_id = every.request_id and attem
 where attempts.is_near_miss
 qualify row_number() over (
     partition by attempts.request_id, attempts.attempt
-    order by every.tier asc, every.weight desc, every.cause asc
+    order by every.tier asc, every.weight desc, every.cause asc, every.pod_uid asc
 ) = 1

@@ -42,17 +42,22 @@ candidates as (
     select
         last_attempts.request_id,
         every.cause,
-        min(every.tier) as tier,
-        max(every.weight) as weight,
-        min_by(every.pod_uid, ascii(every.tier) - every.weight) as pod_uid,
-        min_by(every.pod_trigger, ascii(every.tier) - every.weight) as pod_trigger,
-        min_by(every.evidence_at, ascii(every.tier) - every.weight) as evidence_at,
-        min_by(every.evidence_ref, ascii(every.tier) - every.weight) as evidence_ref,
-        count(distinct every.pod_uid) as pod_count
+        every.tier,
+        max(every.weight) over of_cause as weight,
+        every.pod_uid,
+        every.pod_trigger,
+        every.evidence_at,
+        every.evidence_ref,
+        coalesce(min(every.pod_uid) over of_cause = max(every.pod_uid) over of_cause, false) as is_one_pod
     from last_attempts
     inner join causes.every
         on last_attempts.request_id = every.request_id and last_attempts.attempt = every.attempt
-    group by last_attempts.request_id, every.cause
+    window of_cause as (partition by last_attempts.request_id, every.cause)
+    -- Of several pods that may have been it the first by UID: a verdict must not depend on chance.
+    qualify row_number() over (
+        partition by last_attempts.request_id, every.cause
+        order by every.tier asc, every.weight desc, every.pod_uid asc, every.evidence_ref asc
+    ) = 1
 ),
 
 ranked as (
@@ -85,8 +90,8 @@ select
     end as tier,
     coalesce(ranked.share, 0) as weight,
     ranked.runner_up,
-    case when ranked.pod_count = 1 then pod_lifecycles.pod_name end as pod_name,
-    case when ranked.pod_count = 1 then ranked.pod_uid end as pod_uid,
+    case when ranked.is_one_pod then pod_lifecycles.pod_name end as pod_name,
+    case when ranked.is_one_pod then ranked.pod_uid end as pod_uid,
     coalesce(last_attempts.attempt, 1) as attempt,
     coalesce(last_attempts.attempt_count, 1) as attempt_count,
     last_attempts.symptom,

@@ -7,6 +7,7 @@
 -- Columns:
 --   event_uid       VARCHAR  UID of the Event.
 --   reference       VARCHAR  Where it stands: `source:line`.
+--   namespace       VARCHAR  Namespace of the Event and of what it is about.
 --   reason          VARCHAR  Killing, SuccessfulDelete, Unhealthy, …
 --   message         VARCHAR  Its text.
 --   component       VARCHAR  Who emitted it.
@@ -19,6 +20,7 @@ with parsed as (
     select
         objects.uid,
         objects.name,
+        objects.namespace,
         objects.source_id,
         objects.line,
         try(from_json(
@@ -39,6 +41,7 @@ with parsed as (
 dated as (
     select
         parsed.uid,
+        parsed.namespace,
         parsed.source_id,
         parsed.line,
         parsed.event,
@@ -57,6 +60,7 @@ dated as (
 select
     dated.uid as event_uid,
     source_clocks.source || ':' || dated.line as reference,
+    dated.namespace,
     dated.event.reason,
     coalesce(dated.event.message, dated.event.note) as message,
     dated.component,

@@ -91,8 +91,9 @@ words_by_connection as (
     select
         spans.request_id,
         spans.attempt,
-        max_by(upstream_errors.reference, upstream_errors.logged_lo_ns) as reference,
-        max_by(upstream_errors.symptom, upstream_errors.logged_lo_ns) as symptom
+        max_by(upstream_errors.reference, (upstream_errors.logged_lo_ns, upstream_errors.reference))
+            as reference,
+        max_by(upstream_errors.symptom, (upstream_errors.logged_lo_ns, upstream_errors.reference)) as symptom
     from spans
     inner join timeline.upstream_errors
         on
@@ -108,8 +109,14 @@ words_by_time as (
     select
         spans.request_id,
         spans.attempt,
-        min_by(upstream_errors.reference, abs(upstream_errors.logged_lo_ns - spans.ended_lo_ns)) as reference,
-        min_by(upstream_errors.symptom, abs(upstream_errors.logged_lo_ns - spans.ended_lo_ns)) as symptom
+        min_by(
+            upstream_errors.reference,
+            (abs(upstream_errors.logged_lo_ns - spans.ended_lo_ns), upstream_errors.reference)
+        ) as reference,
+        min_by(
+            upstream_errors.symptom,
+            (abs(upstream_errors.logged_lo_ns - spans.ended_lo_ns), upstream_errors.reference)
+        ) as symptom
     from spans
     inner join timeline.upstream_errors
         on
@@ -286,6 +293,10 @@ judged_errors as (
         on
             peer_errors.upstream_ip = pod_lifecycles.pod_ip
             and peer_errors.logged_hi_ns >= pod_lifecycles.addressed_lo_ns
+    -- Of errors at the same moment one stands for all, always the same: an as-of join takes any.
+    qualify row_number() over (
+        partition by is_serving_peer, peer_errors.logged_lo_ns order by peer_errors.reference
+    ) = 1
 ),
 
 ejections as (

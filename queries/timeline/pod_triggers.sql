@@ -27,6 +27,7 @@ with deleted_pods as (
 
 scaled as (
     select
+        cluster_events.namespace,
         regexp_extract(cluster_events.message, 'Deleted pod: (\S+)', 1) as pod_name,
         min(cluster_events.reference) as reference
     from staging.cluster_events
@@ -35,7 +36,7 @@ scaled as (
 ),
 
 reports as (
-    select count(*) as report_count from scaled
+    select distinct scaled.namespace from scaled
 ),
 
 asked as (
@@ -67,12 +68,13 @@ select
         when asked.is_controller and deleted_pods.is_in_rollout then 'rollout'
         when asked.is_controller then 'scale_in'
         -- Controllers report each pod they delete: where such reports were recorded, silence means somebody else.
-        when reports.report_count > 0 then 'deletion'
+        when reports.namespace is not null then 'deletion'
         when deleted_pods.is_in_rollout then 'rollout'
         else 'deletion'
     end as pod_trigger,
     coalesce(asked.reference, scaled.reference) as trigger_reference
 from deleted_pods
-cross join reports
-left outer join scaled on deleted_pods.pod_name = scaled.pod_name
+left outer join reports on deleted_pods.namespace = reports.namespace
+left outer join scaled
+    on deleted_pods.namespace = scaled.namespace and deleted_pods.pod_name = scaled.pod_name
 left outer join asked on deleted_pods.pod_uid = asked.pod_uid

@@ -153,6 +153,10 @@ lines_by_time as (
         ranked.doubt_ns
     from ranked
     where ranked.proxy_reference is not null
+    -- Lines of the same moment (nginx writes whole ms): always the same one, an as-of join takes any.
+    qualify row_number() over (
+        partition by ranked.outcome, ranked.ended_ns order by ranked.doubt_ns, ranked.proxy_reference
+    ) = 1
 ),
 
 before_or_after as (
