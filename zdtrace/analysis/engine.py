@@ -41,6 +41,7 @@ class Engine:
         self.db.execute(f"set memory_limit = '{MEMORY_LIMIT}'; set TimeZone = 'UTC'")
         self.db.execute("set enable_progress_bar = false")
         self._made: set[str] = set()
+        self._commented: set[str] = set()
         self._define_recording()
         self._define_settings(settings or {})
 
@@ -50,8 +51,9 @@ class Engine:
             if query.full_name not in self._made:
                 self._create(query)
                 self._made.add(query.full_name)
-                if comments:
-                    self._comment(query)
+            if comments and query.full_name not in self._commented:
+                self._comment(query)
+                self._commented.add(query.full_name)
 
     def make_all(self) -> None:
         """Create the whole library with its documentation, for somebody who looks around."""
