@@ -28,6 +28,10 @@ _PORTION_BYTES, _PORTION_REJECTS = 100_000_000, 100_000
 _EARLIEST_NS, _LATEST_NS = 946_684_800_000_000_000, 4_102_444_800_000_000_000
 
 
+_PARSED = "(from raw where r is not null) as raw"
+"""Only what could be parsed can be kept; said this way, k6's other points never reach the join."""
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """A Parquet file that waits to be taken in: rows of one table, with their first and last instant."""
@@ -75,6 +79,7 @@ class Converter:
         self.home = home
         self.scratch = scratch
         self._db = _connect(scratch, memory, threads)
+        self._source, self._line = _PARSED, "raw.line"
 
     # From a file to `raw` (line, text, stamped_at_ns, r)
 
@@ -85,6 +90,7 @@ class Converter:
 
     def define_lines(self, path: Path, first_line: int = 1) -> None:
         """Read a file of lines; its first is line `first_line` of the source."""
+        self._source, self._line = _PARSED, "raw.line"
         lines = text.numbered_lines(path, first_line)
         raw = self.reading.raw
         stamped = self.head.is_stamped
@@ -144,22 +150,24 @@ class Converter:
         for rows in reading.rows:
             asked += [rows.when, *rows.columns.values()]
         needs_text = any(re.search(r"\b(text|stamped_at_ns)\b", each) for each in asked)
-        return isinstance(reading.raw, JsonLines) and reading.raw.wanted == "true" and not (
-            needs_text or self.head.is_stamped
-        )
+        if not isinstance(reading.raw, JsonLines) or reading.raw.wanted != "true" or reading.beside:
+            return False
+        has_line = any(name.lower() == "line" for name in reading.raw.fields)
+        return not (needs_text or has_line or self.head.is_stamped)
 
     def define_json(self, path: Path, first_line: int) -> None:
-        """Read a file of JSON objects as `define_lines` does, in two thirds of its time; one bad line fails it all."""
+        """Read a file of JSON objects as `define_lines` does, in two thirds of its time; one bad line fails it all.
+
+        What comes of it is good for `write_tables` only: there is no `raw` to ask why a row was not kept.
+        """
         assert isinstance(self.reading.raw, JsonLines)  # noqa: S101 - asked for only then
         fields = self.reading.raw.fields
         columns = ", ".join(f"{literal(name)}: {literal(type_)}" for name, type_ in fields.items())
-        packed = ", ".join(f"{identifier(name)} := {identifier(name)}" for name in fields)
-        self._db.execute(f"""
-            create or replace view raw as
-            select row_number() over () + {first_line - 1} as line, null::varchar as text,
-                null::bigint as stamped_at_ns, struct_pack({packed}) as r
+        # `r` is the row itself here: packing its columns into a struct costs as much as sorting.
+        self._source, self._line = f"""(
+            select row_number() over () + {first_line - 1} as line, {", ".join(map(identifier, fields))}
             from read_json({literal(str(path))}, format = 'newline_delimited', columns = {{{columns}}})
-        """)
+        ) as r""", "r.line"
 
     def define_csv(self, path: Path, rejects: list[Reject]) -> int:
         """Read a file of values with quotes; return how many rows it has."""
@@ -219,7 +227,7 @@ class Converter:
     def _judged(self) -> str:
         """Return SQL for `raw` with the reason why a row is not kept: null when it is, '' when it is skipped."""
         reading = self.reading
-        checks = " ".join(f"when {rows.when} then {_check(rows, rows.columns)}" for rows in reading.rows)
+        checks = " ".join(f"when {rows.when} then {_check(rows)}" for rows in reading.rows)
         source = "raw left join beside on beside.line = raw.line" if reading.beside else "raw"
         return f"""
             select raw.line, text, case
@@ -235,13 +243,12 @@ class Converter:
     def _kept(self, table: Table, rows: Rows) -> str:
         """Return SQL for a table's columns and the reason why a row is not kept; its instants are still unchecked."""
         reading = self.reading
-        # Only what could be parsed can be kept; said this way, k6's other points never reach the join.
-        source = "(from raw where r is not null) as raw"
+        source = self._source
         if reading.beside:
             source += " left join beside on beside.line = raw.line"
         # What is not this table's is another's, or nobody's: `_judged` tells which.
         return f"""
-            select {_columns(table, rows, self.source_id)}, case
+            select {_told(table, rows, self._line)}, case
                 when {reading.skip} then 'skipped'
                 when ({reading.reject}) is not null then 'rejected'
                 when {rows.when} then null
@@ -259,8 +266,10 @@ class Converter:
             path = self.home / f"{self.source_id}-{part}-{table.name}.parquet"
             count = self._copy(
                 f"""
-                select columns(* exclude not_kept) from ({self._kept(table, rows)})
-                where not_kept is null and {_check(rows)} is null order by {table.sorted_by}, line
+                select {_columns(table, rows, self.source_id)} from (
+                    from ({self._kept(table, rows)})
+                    where not_kept is null and {_is_possible(rows)} order by {table.sorted_by}
+                )
                 """,
                 table, path,
             )
@@ -315,7 +324,7 @@ class Converter:
         docs = ", ".join(f"{identifier(column.name)}: {literal(column.doc)}" for column in table.columns)
         written = self._db.execute(f"""
             copy ({select}) to {literal(str(path))} (
-                format parquet, compression zstd, compression_level 1,
+                format parquet, parquet_version v2, compression zstd, compression_level 1,
                 kv_metadata {{zdtrace_table: {literal(table.doc)}, {docs}}}
             )
         """).fetchone()
@@ -361,24 +370,47 @@ def _unreadable(reading: Reading) -> str:
     return "not a JSON object" if isinstance(reading.raw, JsonLines) else "not a line of this format"
 
 
-def _columns(table: Table, rows: Rows, source_id: int) -> str:
-    parts = [f"{source_id}::integer as source_id", "raw.line"]
+def _told(table: Table, rows: Rows, line: str) -> str:
+    """Return SQL for the columns that the importer tells something of."""
+    parts = [f"{line} as line"]
     for column in table.columns[2:]:
-        expression = rows.columns.get(column.name, "null")
-        if column.name in FREE_TEXT and expression != "null":
+        if column.name not in rows.columns:
+            continue
+        expression = rows.columns[column.name]
+        if column.name in FREE_TEXT:
             expression = f"masked({expression})"
         parts.append(f"try_cast(try({expression}) as {column.type}) as {identifier(column.name)}")
     return ", ".join(parts)
 
 
-def _check(rows: Rows, expressions: Mapping[str, str] | None = None) -> str:
-    """Return SQL for the reason why a row's instants are impossible; null when they are not.
+def _columns(table: Table, rows: Rows, source_id: int) -> str:
+    """Return SQL for all columns over those told; what is the same in each row is added here, behind the sorting."""
+    parts = [f"{source_id}::integer as source_id", "line"]
+    for column in table.columns[2:]:
+        is_told = column.name in rows.columns
+        parts.append(identifier(column.name) if is_told else f"null::{column.type} as {identifier(column.name)}")
+    return ", ".join(parts)
 
-    It speaks of the table's columns, or of the `expressions` that become them.
-    """
+
+def _is_possible(rows: Rows) -> str:
+    """Return an SQL condition on a table's columns: its instants are there and can be. `_check` says why not."""
+    if rows.table in ("requests", "proxy_requests"):
+        return (
+            f"started_at_ns between {_EARLIEST_NS} and {_LATEST_NS} "
+            f"and ended_at_ns between started_at_ns and {_LATEST_NS}"
+        )
+    dated = []
+    for name in _instants(rows):
+        within = f"{name} between {_EARLIEST_NS} and {_LATEST_NS}"
+        dated.append(f"coalesce({within}, true)" if name == "observed_at_ns" else within)
+    return " and ".join(dated) or "true"
+
+
+def _check(rows: Rows) -> str:
+    """Return SQL over raw rows for the reason why a table's instants are impossible; null when they are not."""
 
     def value(name: str) -> str:
-        return name if expressions is None else f"try({expressions.get(name, 'null')})"
+        return f"try({rows.columns.get(name, 'null')})"
 
     if rows.table in ("requests", "proxy_requests"):
         start, end = value("started_at_ns"), value("ended_at_ns")
@@ -391,11 +423,17 @@ def _check(rows: Rows, expressions: Mapping[str, str] | None = None) -> str:
         ]
         return f"case {' '.join(conditions)} end"
     conditions = []
-    for name in ("logged_at_ns", "received_at_ns", "observed_at_ns"):
-        if name not in BY_NAME[rows.table].column_names or name not in rows.columns:
-            continue
+    for name in _instants(rows):
         if name != "observed_at_ns":
             conditions.append(f"when {value(name)} is null then 'no time'")
         outside = f"{value(name)} not between {_EARLIEST_NS} and {_LATEST_NS}"
         conditions.append(f"when {outside} then 'time outside 2000 to 2100'")
     return f"case {' '.join(conditions)} end" if conditions else "null"
+
+
+def _instants(rows: Rows) -> list[str]:
+    """Return the columns with the instants that a row of a table must have; `observed_at_ns` may be null."""
+    names = BY_NAME[rows.table].column_names
+    return [
+        name for name in ("logged_at_ns", "received_at_ns", "observed_at_ns") if name in names and name in rows.columns
+    ]

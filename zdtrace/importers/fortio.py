@@ -21,8 +21,10 @@ _COLUMNS = {
     "started_at_ns": "r.timestamp::bigint",
     "ended_at_ns": "r.timestamp::bigint + s_ns(r.latency)",
     "resolution_ns": "1000",
-    "status": "case when try_cast(r.details as integer) between 100 and 999 then r.details::integer end",
-    "error": "case when try_cast(r.details as integer) is null then r.details "
+    # Nearly all are 200: asked first, the rest is worked out for few.
+    "status": "case when r.details = '200' then 200 "
+              "when try_cast(r.details as integer) between 100 and 999 then r.details::integer end",
+    "error": "case when r.details = '200' then null when try_cast(r.details as integer) is null then r.details "
              "when r.details::integer not between 100 and 999 then 'no response' end",
     "thread": "r.thread",
 }

@@ -24,7 +24,7 @@ PLACEHOLDER = b"\x02"
 SEPARATOR = "\x01"
 """Handed to DuckDB's CSV reader as the delimiter that no clean line holds."""
 
-_CHUNK, _CHUNK_BYTES = 4 << 20, 64 << 20
+_CHUNK, _CHUNK_BYTES = 1 << 20, 64 << 20
 _GZIP, _ZSTD, _BOM = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\xef\xbb\xbf"
 _CONTROL = (b"\x00", b"\x01", b"\x02")
 
