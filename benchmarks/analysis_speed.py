@@ -19,7 +19,8 @@ from measuring import machine
 BARE = """
 import duckdb, glob, json, resource, sys, time
 files = sorted(glob.glob(sys.argv[1] + "/tables/requests/*.parquet"))
-db = duckdb.connect(config={"enable_progress_bar": False})
+db = duckdb.connect()
+db.execute("set enable_progress_bar = false")
 began = time.perf_counter()
 db.execute('''
     select started_at_ns // 1000000000 as second, count(*), count(*) filter (where status >= 500),
