@@ -95,14 +95,20 @@ parted as (
         )
             as is_first
     from points
-    window on_axis as (partition by points.outcome order by points.ended_ns)
+    window on_axis as (
+        partition by points.outcome
+        order by points.ended_ns, points.request_id, points.proxy_reference
+    )
 ),
 
 clustered as (
     select
         parted.*,
-        count(*) filter (where parted.is_first) over (
-            partition by parted.outcome order by parted.ended_ns
+        -- Row by row in the order of above: a range frame takes a minute for a million points.
+        sum(parted.is_first::integer) over (
+            partition by parted.outcome
+            order by parted.ended_ns, parted.request_id, parted.proxy_reference
+            rows between unbounded preceding and current row
         ) as cluster
     from parted
 ),
