@@ -28,6 +28,8 @@ _PORTION_BYTES, _PORTION_REJECTS = 100_000_000, 100_000
 _EARLIEST_NS, _LATEST_NS = 946_684_800_000_000_000, 4_102_444_800_000_000_000
 
 
+_CONSTANT = re.compile(r"null|-?\d+|'[^']*'")
+"""An importer's expression that is the same for each row."""
 _PARSED = "(from raw where r is not null) as raw"
 """Only what could be parsed can be kept; said this way, k6's other points never reach the join."""
 
@@ -371,12 +373,12 @@ def _unreadable(reading: Reading) -> str:
 
 
 def _told(table: Table, rows: Rows, line: str) -> str:
-    """Return SQL for the columns that the importer tells something of."""
+    """Return SQL for the columns that differ from row to row: these are sorted."""
     parts = [f"{line} as line"]
     for column in table.columns[2:]:
-        if column.name not in rows.columns:
+        expression = rows.columns.get(column.name, "null")
+        if _CONSTANT.fullmatch(expression):
             continue
-        expression = rows.columns[column.name]
         if column.name in FREE_TEXT:
             expression = f"masked({expression})"
         parts.append(f"try_cast(try({expression}) as {column.type}) as {identifier(column.name)}")
@@ -387,8 +389,9 @@ def _columns(table: Table, rows: Rows, source_id: int) -> str:
     """Return SQL for all columns over those told; what is the same in each row is added here, behind the sorting."""
     parts = [f"{source_id}::integer as source_id", "line"]
     for column in table.columns[2:]:
-        is_told = column.name in rows.columns
-        parts.append(identifier(column.name) if is_told else f"null::{column.type} as {identifier(column.name)}")
+        expression = rows.columns.get(column.name, "null")
+        value = f"{expression}::{column.type}" if _CONSTANT.fullmatch(expression) else identifier(column.name)
+        parts.append(f"{value} as {identifier(column.name)}")
     return ", ".join(parts)
 
 
