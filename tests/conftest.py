@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import subprocess
 import sys
@@ -22,11 +21,6 @@ hypothesis.settings.load_profile("zdtrace")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--write-golden", action="store_true", help="write the files in tests/golden anew")
-
-
-def pytest_unconfigure() -> None:
-    # DuckDB's binding counts what is left of it when Python ends, and writes about it below pytest's last line.
-    gc.collect()
 
 
 @pytest.fixture
