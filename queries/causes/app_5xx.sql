@@ -6,7 +6,7 @@
 -- Prestop helps: no
 -- Not when: only pods of the new version err
 -- Grain: one row per failed attempt that it explains
--- Reads: timeline.attempts, timeline.attempt_pods, timeline.rollouts
+-- Reads: timeline.app_errors
 -- See: https://kubernetes.io/docs/tasks/debug/debug-application/
 --
 -- Columns:
@@ -19,78 +19,15 @@
 --   pod_uid       VARCHAR                   The pod that answered; null when not known.
 --   pod_trigger   VARCHAR                   Null: no pod went away for it.
 --   status        INTEGER                   Status that the application gave.
-with errors as (
-    select
-        attempts.request_id,
-        attempts.attempt,
-        attempts.status,
-        attempts.matched_by,
-        attempts.proxy_reference,
-        attempts.ended_lo_ns,
-        attempts.ended_hi_ns,
-        attempts.evidence,
-        attempt_pods.pod_uid,
-        attempt_pods.template_hash
-    from timeline.attempts
-    left outer join timeline.attempt_pods
-        on
-            attempts.request_id = attempt_pods.request_id
-            and attempts.attempt = attempt_pods.attempt
-            and attempt_pods.linked_by <> 'time'
-    where attempts.symptom = 'app_error'
-),
-
-errors_by_template as (
-    select
-        rollouts.template_hash,
-        rollouts.started_lo_ns,
-        count(*) filter (where errors.template_hash = rollouts.template_hash) as errors_on_new,
-        count(*) filter (where errors.template_hash <> rollouts.template_hash) as errors_on_old,
-        count(*) filter (where errors.template_hash is null and errors.ended_hi_ns < rollouts.started_lo_ns)
-            as errors_before,
-        count(*) filter (
-            where errors.template_hash is null and errors.ended_hi_ns >= rollouts.started_lo_ns
-        ) as errors_after
-    from timeline.rollouts
-    cross join errors
-    group by rollouts.template_hash, rollouts.started_lo_ns
-),
-
--- The new version is to blame when its pods err and the older ones, which serve beside them, (nearly) do not.
-blamed as (
-    select
-        errors.request_id,
-        errors.attempt,
-        max(errors_by_template.started_lo_ns) as rollout_started_lo_ns
-    from errors
-    inner join errors_by_template
-        on
-            (
-                errors.template_hash = errors_by_template.template_hash
-                and errors_by_template.errors_on_old * 20 < errors_by_template.errors_on_new
-            )
-            or (
-                errors.template_hash is null
-                and errors.ended_hi_ns >= errors_by_template.started_lo_ns
-                and errors_by_template.errors_before * 20 < errors_by_template.errors_after
-            )
-    group by errors.request_id, errors.attempt
-)
-
 select
-    errors.request_id,
-    errors.attempt,
-    instant_at(errors.ended_lo_ns, errors.ended_hi_ns) as evidence_at,
-    errors.proxy_reference as evidence_ref,
-    case
-        when errors.pod_uid is null then 'C'
-        when errors.matched_by in ('self', 'id') then 'A'
-        when errors.matched_by is not null then 'B'
-        else 'C'
-    end as tier,
-    case when errors.template_hash is null then 0.7 else 1.0 end::double as weight,
-    errors.pod_uid,
+    app_errors.request_id,
+    app_errors.attempt,
+    instant_at(app_errors.ended_lo_ns, app_errors.ended_hi_ns) as evidence_at,
+    app_errors.proxy_reference as evidence_ref,
+    app_errors.tier,
+    app_errors.weight,
+    app_errors.pod_uid,
     null::varchar as pod_trigger,
-    errors.status
-from errors
-anti join blamed on errors.request_id = blamed.request_id and errors.attempt = blamed.attempt
+    app_errors.status
+from timeline.app_errors
+where app_errors.rollout_started_lo_ns is null

@@ -6,7 +6,7 @@
 -- Prestop helps: no
 -- Not when: older pods err as well: then the cause lies elsewhere (a dependency, the data)
 -- Grain: one row per failed attempt that it explains
--- Reads: timeline.attempts, timeline.attempt_pods, timeline.rollouts
+-- Reads: timeline.app_errors
 -- See: https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#rolling-back-a-deployment
 --
 -- Columns:
@@ -20,79 +20,16 @@
 --   pod_trigger   VARCHAR                   rollout.
 --   status        INTEGER                   Status that the application gave.
 --   template_hash VARCHAR                   Its version; null when the pod is not known.
-with errors as (
-    select
-        attempts.request_id,
-        attempts.attempt,
-        attempts.status,
-        attempts.matched_by,
-        attempts.proxy_reference,
-        attempts.ended_lo_ns,
-        attempts.ended_hi_ns,
-        attempts.evidence,
-        attempt_pods.pod_uid,
-        attempt_pods.template_hash
-    from timeline.attempts
-    left outer join timeline.attempt_pods
-        on
-            attempts.request_id = attempt_pods.request_id
-            and attempts.attempt = attempt_pods.attempt
-            and attempt_pods.linked_by <> 'time'
-    where attempts.symptom = 'app_error'
-),
-
-errors_by_template as (
-    select
-        rollouts.template_hash,
-        rollouts.started_lo_ns,
-        count(*) filter (where errors.template_hash = rollouts.template_hash) as errors_on_new,
-        count(*) filter (where errors.template_hash <> rollouts.template_hash) as errors_on_old,
-        count(*) filter (where errors.template_hash is null and errors.ended_hi_ns < rollouts.started_lo_ns)
-            as errors_before,
-        count(*) filter (
-            where errors.template_hash is null and errors.ended_hi_ns >= rollouts.started_lo_ns
-        ) as errors_after
-    from timeline.rollouts
-    cross join errors
-    group by rollouts.template_hash, rollouts.started_lo_ns
-),
-
--- The new version is to blame when its pods err and the older ones, which serve beside them, (nearly) do not.
-blamed as (
-    select
-        errors.request_id,
-        errors.attempt,
-        max(errors_by_template.started_lo_ns) as rollout_started_lo_ns
-    from errors
-    inner join errors_by_template
-        on
-            (
-                errors.template_hash = errors_by_template.template_hash
-                and errors_by_template.errors_on_old * 20 < errors_by_template.errors_on_new
-            )
-            or (
-                errors.template_hash is null
-                and errors.ended_hi_ns >= errors_by_template.started_lo_ns
-                and errors_by_template.errors_before * 20 < errors_by_template.errors_after
-            )
-    group by errors.request_id, errors.attempt
-)
-
 select
-    errors.request_id,
-    errors.attempt,
-    instant_at(blamed.rollout_started_lo_ns, blamed.rollout_started_lo_ns) as evidence_at,
-    errors.proxy_reference as evidence_ref,
-    case
-        when errors.pod_uid is null then 'C'
-        when errors.matched_by in ('self', 'id') then 'A'
-        when errors.matched_by is not null then 'B'
-        else 'C'
-    end as tier,
-    case when errors.template_hash is null then 0.7 else 1.0 end::double as weight,
-    errors.pod_uid,
+    app_errors.request_id,
+    app_errors.attempt,
+    instant_at(app_errors.rollout_started_lo_ns, app_errors.rollout_started_lo_ns) as evidence_at,
+    app_errors.proxy_reference as evidence_ref,
+    app_errors.tier,
+    app_errors.weight,
+    app_errors.pod_uid,
     'rollout' as pod_trigger,
-    errors.status,
-    errors.template_hash
-from errors
-inner join blamed on errors.request_id = blamed.request_id and errors.attempt = blamed.attempt
+    app_errors.status,
+    app_errors.template_hash
+from timeline.app_errors
+where app_errors.rollout_started_lo_ns is not null
