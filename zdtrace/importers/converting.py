@@ -168,7 +168,8 @@ class Converter:
         # `r` is the row itself here: packing its columns into a struct costs as much as sorting.
         self._source, self._line = f"""(
             select row_number() over () + {first_line - 1} as line, {", ".join(map(identifier, fields))}
-            from read_json({literal(str(path))}, format = 'newline_delimited', columns = {{{columns}}})
+            from read_json({literal(str(path))}, format = 'newline_delimited', columns = {{{columns}}},
+                hive_partitioning = false)
         ) as r""", "r.line"
 
     def define_csv(self, path: Path, rejects: list[Reject]) -> int:
@@ -186,7 +187,7 @@ class Converter:
             create or replace view raw as
             select file_row_number + 1 as line, null::varchar as text, null::bigint as stamped_at_ns,
                 struct_pack({fields}) as r
-            from read_parquet({literal(str(path))}, file_row_number = true)
+            from read_parquet({literal(str(path))}, file_row_number = true, hive_partitioning = false)
         """)
 
     def define_records(

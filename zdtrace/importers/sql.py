@@ -4,9 +4,9 @@ from __future__ import annotations
 
 MACROS = (
     # Instants. Decimal arithmetic, because a DOUBLE has not enough digits for nanoseconds since 1970.
-    "create macro epoch_s_ns(x) as (try_cast(x as decimal(28, 9)) * 1000000000)::bigint",
-    "create macro epoch_ms_ns(x) as (try_cast(x as decimal(28, 6)) * 1000000)::bigint",
-    "create macro epoch_us_ns(x) as (try_cast(x as decimal(28, 3)) * 1000)::bigint",
+    "create macro epoch_s_ns(x) as try_cast((try_cast(x as decimal(28, 9)) * 1000000000) as bigint)",
+    "create macro epoch_ms_ns(x) as try_cast((try_cast(x as decimal(28, 6)) * 1000000) as bigint)",
+    "create macro epoch_us_ns(x) as try_cast((try_cast(x as decimal(28, 3)) * 1000) as bigint)",
     # A cast to TIMESTAMP_NS ignores a UTC offset without a word, so only `…Z` may go that way.
     """create macro iso_ns(x) as case
         when ends_with(x, 'Z') then epoch_ns(try_cast(x as timestamp_ns))

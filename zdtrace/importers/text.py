@@ -239,6 +239,7 @@ def numbered_lines(path: Path, first_line: int = 1) -> str:
             from read_csv(
                 '{quoted}', columns = {{'text': 'VARCHAR'}}, header = false, auto_detect = false,
                 delim = '{SEPARATOR}', quote = '', escape = '', new_line = '\\n', compression = 'none',
+                hive_partitioning = false,
                 max_line_size = {2 * MAX_LINE_BYTES}, buffer_size = {16 * MAX_LINE_BYTES}
             )
         ) where text <> '{PLACEHOLDER.decode()}'
