@@ -80,11 +80,18 @@ def test_names_are_for_scripts(zdtrace: Run, rollout: Path) -> None:
     assert result.stdout == "cause/endpoint_lag_refused\ncause/inflight_cut_sigterm\n"
 
 
-@pytest.mark.parametrize(("limit", "code"), [("1", 1), ("40", 1), ("41", 0), ("0.2%", 1), ("0.21%", 0)])
+@pytest.mark.parametrize(("limit", "code"), [("1", 1), ("40", 1), ("41", 0), ("0.2%", 1), ("0.21%", 0),
+    ("cause:inflight_cut_sigterm>17", 0), ("failed_ratio>0.0019", 1),
+])
 def test_a_limit_decides_when_failures_fail_a_pipeline(
     zdtrace: Run, rollout: Path, limit: str, code: int
 ) -> None:
     assert zdtrace("analyze", rollout, "-o", "name", "--fail-on", limit).returncode == code
+
+
+def test_any_broken_limit_fails_the_pipeline_and_is_named(zdtrace: Run, rollout: Path) -> None:
+    result = zdtrace("analyze", rollout, "-o", "name", "--fail-on", "failed>50", "--fail-on", "tier:A>10%")
+    assert (result.returncode, result.stderr) == (1, "over the limit of --fail-on tier:A>10%\n")
 
 
 @pytest.mark.parametrize("limit", ["0", "-1", "many", "0%", "101%", "1.5", ""])

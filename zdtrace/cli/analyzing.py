@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,10 +16,10 @@ from zdtrace.errors import UsageError
 
 if TYPE_CHECKING:
     from zdtrace.analysis.diagnosis import Diagnosis
+    from zdtrace.analysis.limits import Limit
 
 FAILURES, INCONCLUSIVE = 1, 3
-_COUNT = re.compile(r"[1-9]\d*")
-_PERCENT = re.compile(r"(\d+(?:\.\d+)?)%")
+NOTHING_LOST = "failed>0"
 
 RecordingArgument = Annotated[Path, typer.Argument(
     metavar="REC", help="Recording that `zdtrace import` or `zdtrace record` made.", show_default=False,
@@ -28,6 +27,11 @@ RecordingArgument = Annotated[Path, typer.Argument(
 SetOption = Annotated[list[str] | None, typer.Option(
     "--set", metavar="NAME=VALUE",
     help="Overrule a setting of the queries, as clock_bound_ms=5. May be repeated.",
+)]
+FailOnOption = Annotated[list[str] | None, typer.Option(
+    metavar="LIMIT", show_default=False,
+    help="Exit with 1 only over this limit: failed>0, failed_ratio>0.001, cause:NAME>0, tier:U>5%; a number or a "
+    "share as 0.1% of failed requests. May be repeated; any one counts.",
 )]
 
 
@@ -55,9 +59,7 @@ def analyze(
         metavar="FILE", help="Write a row a failed request, too: FILE.ndjson, FILE.csv or FILE.parquet.",
         show_default=False,
     )] = None,
-    fail_on: Annotated[str, typer.Option(
-        metavar="LIMIT", help="Exit with 1 from this many failed requests on: a number, or a share as 0.1%.",
-    )] = "1",
+    fail_on: FailOnOption = None,
     settings: SetOption = None,
     force: Annotated[bool, typer.Option(
         "--force", help="Replace the file of --per-request when it exists.",
@@ -71,10 +73,11 @@ def analyze(
     Example: zdtrace analyze rollout.zdtrace --per-request verdicts.csv
     """
     from zdtrace.analysis.diagnosis import diagnose
+    from zdtrace.analysis.limits import limits
     from zdtrace.recording.store import open_recording
     from zdtrace.reporting.per_request import check_name, write
 
-    is_over = _limit(fail_on)
+    allowed = limits(fail_on or [NOTHING_LOST])
     if per_request is not None:
         check_name(per_request, force=force)
     diagnosis = diagnose(open_recording(recording), chosen(settings))
@@ -84,12 +87,20 @@ def analyze(
     sys.stdout.write(shown(diagnosis, output))
     if output is Output.TABLE and sys.stdout.isatty():
         suggest(diagnosis, recording)
+    leave(diagnosis, allowed)
+
+
+def leave(diagnosis: Diagnosis, allowed: Sequence[Limit]) -> None:
+    """End with the exit code of a verdict: 3 when it is inconclusive, 1 when it breaks a limit."""
     if diagnosis.verdict == "inconclusive":
         raise typer.Exit(INCONCLUSIVE)
+    broken = [limit for limit in allowed if limit.is_over(diagnosis)]
+    if broken:
+        if [limit.text for limit in allowed] != [NOTHING_LOST]:
+            say(f"over the limit of --fail-on {', '.join(limit.text for limit in broken)}")
+        raise typer.Exit(FAILURES)
     if diagnosis.verdict == "fail":
-        if is_over(diagnosis.requests.failed, diagnosis.requests.total):
-            raise typer.Exit(FAILURES)
-        say(f"below the limit of --fail-on {fail_on}")
+        say(f"within the limit of --fail-on {', '.join(limit.text for limit in allowed)}")
 
 
 def shown(diagnosis: Diagnosis, output: Output) -> str:
@@ -119,18 +130,6 @@ def suggest(diagnosis: Diagnosis, recording: Path) -> None:
     if example:
         say("")
         say(f"next: zdtrace explain {recording} {example}")
-
-
-def _limit(text: str) -> Callable[[int, int], bool]:
-    if _COUNT.fullmatch(text):
-        return lambda failed, _: failed >= int(text)
-    share = _PERCENT.fullmatch(text)
-    if share is None or not 0 < float(share[1]) <= 100:
-        raise UsageError(
-            f"`--fail-on {text}` is no limit", hint="write a number from 1 on, or a share as 0.1%"
-        )
-    ratio = float(share[1]) / 100
-    return lambda failed, total: failed >= ratio * total
 
 
 def chosen(settings: list[str] | None) -> dict[str, str]:

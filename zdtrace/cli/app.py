@@ -33,6 +33,7 @@ COMMANDS = (
     Entry("import", "zdtrace.cli.importing", "import_", "Take files of other tools into a recording"),
     Entry("analyze", "zdtrace.cli.analyzing", "analyze", "Name a cause for every failed request"),
     Entry("explain", "zdtrace.cli.analyzing", "explain", "Tell the story of one failed request"),
+    Entry("diff", "zdtrace.cli.comparing", "diff", "Compare two runs"),
     Entry("sql", "zdtrace.cli.querying", "sql", "Open a recording in DuckDB"),
     Entry("queries", "zdtrace.cli.querying", "queries", "List the library of SQL"),
     Entry("demo", "zdtrace.cli.demo", "demo", "Analyse a shipped real recording"),
