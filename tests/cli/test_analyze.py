@@ -90,8 +90,9 @@ def test_a_limit_decides_when_failures_fail_a_pipeline(
 
 
 def test_any_broken_limit_fails_the_pipeline_and_is_named(zdtrace: Run, rollout: Path) -> None:
-    result = zdtrace("analyze", rollout, "-o", "name", "--fail-on", "failed>50", "--fail-on", "cause:endpoint_lag_refused>50%")
-    assert (result.returncode, result.stderr) == (1, "over the limit of --fail-on cause:endpoint_lag_refused>50%\n")
+    broken = "cause:endpoint_lag_refused>50%"
+    result = zdtrace("analyze", rollout, "-o", "name", "--fail-on", "failed>50", "--fail-on", broken)
+    assert (result.returncode, result.stderr) == (1, f"over the limit of --fail-on {broken}\n")
 
 
 @pytest.mark.parametrize("limit", ["0", "-1", "many", "0%", "101%", "1.5", ""])
