@@ -36,8 +36,8 @@ _COLUMNS = {
     "namespace": "nullif(r.objectRef->>'$.namespace', '')",
     "name": "nullif(r.objectRef->>'$.name', '')",
     "status": "r.responseStatus->>'$.code'",
-    "username": "masked(r.\"user\"->>'$.username')",
-    "user_agent": "masked(r.userAgent)",
+    "username": "r.\"user\"->>'$.username'",
+    "user_agent": "r.userAgent",
     "audit_id": "r.auditID",
     # An eviction holds the options of its delete.
     "grace_period_s": f"""try_cast(coalesce(

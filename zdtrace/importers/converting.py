@@ -20,8 +20,13 @@ from zdtrace.recording.tables import BY_NAME, REJECTS, Table
 if TYPE_CHECKING:
     import duckdb
 
-FREE_TEXT = frozenset({"url", "path", "error", "message", "details", "host"})
-"""Columns of any table that are masked, whatever an importer does: query values, credentials, cookies."""
+FREE_TEXT = {
+    **dict.fromkeys(("url", "path", "host"), "masked_url"),
+    **dict.fromkeys(("error", "message", "details", "thread", "subject", "username", "user_agent"), "masked"),
+    **dict.fromkeys(("upstream_name", "upstream_addresses", "upstream_address", "client_address", "label"), "masked"),
+    **dict.fromkeys(("correlation_id", "proxy_request_id", "audit_id"), "masked_id"),
+}
+"""Columns of any table that are masked, whatever an importer does, and by which macro of `masking.py`."""
 
 _PORTION_BYTES, _PORTION_REJECTS = 100_000_000, 100_000
 """How much of a file of records is sorted at once: several times as much memory is needed for it."""
@@ -300,7 +305,7 @@ class Converter:
         count = self._copy(
             f"""
             select {self.source_id}::integer as source_id, line, left(reason, 200) as reason,
-                masked(left(text, 500)) as text
+                shape(left(text, 500)) as text
             from ({' union all '.join(parts)}) order by line
             """,
             REJECTS, path,
@@ -381,7 +386,7 @@ def _told(table: Table, rows: Rows, line: str) -> str:
         if _CONSTANT.fullmatch(expression):
             continue
         if column.name in FREE_TEXT:
-            expression = f"masked({expression})"
+            expression = f"{FREE_TEXT[column.name]}({expression})"
         parts.append(f"try_cast(try({expression}) as {column.type}) as {identifier(column.name)}")
     return ", ".join(parts)
 

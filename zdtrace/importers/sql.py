@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from zdtrace.importers.masking import MASKING
+
 MACROS = (
     # Instants. Decimal arithmetic, because a DOUBLE has not enough digits for nanoseconds since 1970.
     "create macro epoch_s_ns(x) as try_cast((try_cast(x as decimal(28, 9)) * 1000000000) as bigint)",
@@ -18,18 +20,7 @@ MACROS = (
     "create macro s_ns(x) as try_cast(round(try_cast(x as double) * 1e9) as bigint)",
     "create macro ms_ns(x) as try_cast(round(try_cast(x as double) * 1e6) as bigint)",
     "create macro us_ns(x) as try_cast(round(try_cast(x as double) * 1e3) as bigint)",
-    # Values of query strings, credentials in URLs, headers that authenticate.
-    """create macro masked(x) as case
-        when x is null or not regexp_matches(x,
-            '[?&=@]|(?i:authorization|cookie|bearer|basic|token|password|secret|api.?key)')
-            then x
-        else regexp_replace(regexp_replace(regexp_replace(regexp_replace(x,
-            '([?&;][^=&?\\s"''<>]{1,200}=)[^&\\s"''<>]*', '\\1***', 'g'),
-            '(://)[^/@\\s"''<>]+@', '\\1***@', 'g'),
-            '(?i)([a-z_-]*(?:authorization|cookie|api[_-]?key|auth[_-]token))("?\\s*[:=]\\s*\\[?"?)[^\\r\\n"]*',
-            '\\1\\2***', 'g'),
-            '(?i)\\b(bearer|basic)\\s+[A-Za-z0-9._~+/=-]{6,}', '\\1 ***', 'g')
-    end""",
+    *MASKING,
     # A tool's name for a request, where it is a URL or a path and not words like `GET item`.
     "create macro if_path(x) as case when regexp_matches(x, '^(https?:/)?/') then x end",
     "create macro dash_null(x) as nullif(nullif(x, '-'), '')",

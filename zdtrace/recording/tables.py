@@ -217,10 +217,10 @@ GAPS = _table(
 
 REJECTS = _table(
     "rejects",
-    "Lines that could not be read: where, why, and what they say (shortened, redacted).",
+    "Lines that could not be read: where, why, and how they are built.",
     "line",
     ("reason", "VARCHAR", "Why it was not taken, one of a few words."),
-    ("text", "VARCHAR", "First part of the line, redacted; null where it could hold secrets."),
+    ("text", "VARCHAR", "Shape of its first part: each letter `a`, each digit `9`, signs as they are; null where even that is withheld."),
 )
 
 TABLES: tuple[Table, ...] = (
