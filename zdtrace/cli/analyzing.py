@@ -43,6 +43,7 @@ class Output(StrEnum):
     JSON = "json"
     YAML = "yaml"
     NAME = "name"
+    MARKDOWN = "markdown"
 
 
 class StoryOutput(StrEnum):
@@ -59,10 +60,19 @@ def analyze(
         metavar="FILE", help="Write a row a failed request, too: FILE.ndjson, FILE.csv or FILE.parquet.",
         show_default=False,
     )] = None,
+    junit: Annotated[Path | None, typer.Option(
+        metavar="FILE", help="Write JUnit XML, too: a test case a workload and cause.", show_default=False,
+    )] = None,
+    sarif: Annotated[Path | None, typer.Option(
+        metavar="FILE", help="Write SARIF, too: a result a workload and cause.", show_default=False,
+    )] = None,
+    manifest: Annotated[Path | None, typer.Option(
+        metavar="YAML", help="The workload's manifest: results in SARIF point at its lines.", show_default=False,
+    )] = None,
     fail_on: FailOnOption = None,
     settings: SetOption = None,
     force: Annotated[bool, typer.Option(
-        "--force", help="Replace the file of --per-request when it exists.",
+        "--force", help="Replace the files of --per-request, --junit and --sarif when they exist.",
     )] = False,
 ) -> None:
     """Name a cause for every failed request, with the evidence and the doubt.
@@ -75,15 +85,28 @@ def analyze(
     from zdtrace.analysis.diagnosis import diagnose
     from zdtrace.analysis.limits import limits
     from zdtrace.recording.store import open_recording
+    from zdtrace.reporting.files import check_free, write_text
+    from zdtrace.reporting.junit import as_junit
+    from zdtrace.reporting.manifests import places
     from zdtrace.reporting.per_request import check_name, write
+    from zdtrace.reporting.sarif import as_sarif
 
     allowed = limits(fail_on or [NOTHING_LOST])
     if per_request is not None:
         check_name(per_request, force=force)
+    for file in filter(None, (junit, sarif)):
+        check_free(file, force=force)
+    if manifest is not None and sarif is None:
+        raise UsageError("`--manifest` is for SARIF", hint="add --sarif FILE")
+    lines = places(manifest) if manifest is not None else {}
     diagnosis = diagnose(open_recording(recording), chosen(settings))
     if per_request is not None:
         write(diagnosis, per_request, force=force)
         say(f"{diagnosis.requests.failed} rows written to {per_request}")
+    if junit is not None:
+        write_text(junit, as_junit(diagnosis), force=force)
+    if sarif is not None:
+        write_text(sarif, as_sarif(diagnosis, lines), force=force)
     sys.stdout.write(shown(diagnosis, output))
     if output is Output.TABLE and sys.stdout.isatty():
         suggest(diagnosis, recording)
@@ -105,9 +128,11 @@ def leave(diagnosis: Diagnosis, allowed: Sequence[Limit]) -> None:
 
 def shown(diagnosis: Diagnosis, output: Output) -> str:
     """Return the diagnosis as `-o` asks for it."""
-    from zdtrace.reporting import structured, terminal
+    from zdtrace.reporting import structured, summary, terminal
     from zdtrace.reporting.layout import Style
 
+    if output is Output.MARKDOWN:
+        return summary.as_markdown(diagnosis)
     if output is Output.JSON:
         return structured.as_json(diagnosis.as_json())
     if output is Output.YAML:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import tempfile
 from pathlib import Path
 
 from zdtrace.analysis.catalog import library
 from zdtrace.analysis.diagnosis import Diagnosis
-from zdtrace.errors import RecordingExists, UsageError, ZdtraceError
+from zdtrace.errors import UsageError, ZdtraceError
+from zdtrace.reporting.files import check_free, draft_of
 
 _QUERY = "findings.per_request"
 _FORMATS = {
@@ -26,8 +24,7 @@ def check_name(path: Path, *, force: bool) -> None:
             f"`{path}`: what kind of file that is, its name does not say",
             hint=f"end it with {', '.join(_FORMATS)}",
         )
-    if path.exists() and not force:
-        raise RecordingExists(path)
+    check_free(path, force=force)
 
 
 def write(diagnosis: Diagnosis, path: Path, *, force: bool = False) -> None:
@@ -36,24 +33,12 @@ def write(diagnosis: Diagnosis, path: Path, *, force: bool = False) -> None:
 
     check_name(path, force=force)
     diagnosis.engine.make(_QUERY)
-    try:
-        handle, draft = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
-    except OSError as error:
-        raise ZdtraceError(f"`{path}` cannot be written: {error.strerror}") from error
-    os.close(handle)
-    try:
-        target = draft.replace("'", "''")
-        diagnosis.engine.db.execute(f"copy ({_rows(path.suffix)}) to '{target}' ({_FORMATS[path.suffix]})")
-        # mkstemp lets nobody else read it; a result is as readable as the user's other files.
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(draft).chmod(0o666 & ~mask)
-        Path(draft).replace(path)
-    except (duckdb.Error, OSError) as error:
-        raise ZdtraceError(f"`{path}` cannot be written: {error}") from error
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            Path(draft).unlink()
+    with draft_of(path, force=force) as draft:
+        target = str(draft).replace("'", "''")
+        try:
+            diagnosis.engine.db.execute(f"copy ({_rows(path.suffix)}) to '{target}' ({_FORMATS[path.suffix]})")
+        except duckdb.Error as error:
+            raise ZdtraceError(f"`{path}` cannot be written: {error}") from error
 
 
 def _rows(suffix: str) -> str:
