@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from importing import Imported, Take, import_bytes
 from truth import RUN_NS, few
 
 from zdtrace.errors import UnknownFormat, UnusableFile
-from zdtrace.importers import recognise
+from zdtrace.importers import recognise, text
 
 CSV_HEAD = b"request-start,DNS,DNS+dialup,Response-delay,request-duration,bytes,status\n"
 
@@ -60,6 +61,43 @@ def test_a_torn_last_line_is_a_reject() -> None:
     found = import_bytes(GOOD + b"\n" + GOOD[:40])
     assert (found.source.rows_kept, found.source.reject_reasons) == (1, {"not a JSON object": 1})
     assert found.rejects[0]["line"] == 2
+
+
+@pytest.mark.parametrize("packed", [bytes, gzip.compress])
+def test_a_file_cut_into_many_chunks_loses_no_line_and_keeps_their_numbers(
+    packed: Callable[[bytes], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(text, "_CHUNK", 512)
+    monkeypatch.setattr(text, "_CHUNK_BYTES", 4096)
+    # Lines of very different length, so that a chunk is longer or shorter than the one it writes over.
+    written = [line(thread=number, details="x" * (number * 97 % 700)) for number in range(300)]
+    written[200] = b"torn"
+    content = b"\n".join(written)
+    assert len(content) > 20 * 4096
+    found = import_bytes(packed(content))
+    assert {row["line"]: row["thread"] for row in found.requests} == {
+        number + 1: str(number) for number in range(300) if number != 200
+    }
+    assert [row["line"] for row in found.rejects] == [201]
+    assert found.source.content_sha256 == hashlib.sha256(content).hexdigest()
+
+
+@pytest.mark.parametrize("withheld", [False, True])
+def test_rejects_go_to_disk_in_blocks_and_in_order(
+    withheld: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(text, "_REJECTS_A_BLOCK", 2)
+    path = tmp_path / "rejects.ndjson"
+    path.write_text("left over from the part before\n")
+    rejects = text.Rejects(path, withhold=withheld)
+    for number in range(1, 6):
+        rejects.add(text.Reject(number, "NUL byte", "words"))
+    assert len(path.read_text().splitlines()) == 4
+    rejects.flush()
+    assert rejects.count == 5
+    assert [json.loads(each) for each in path.read_text().splitlines()] == [
+        {"line": number, "reason": "NUL byte", "text": None if withheld else "words"} for number in range(1, 6)
+    ]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from zdtrace.importers import text
 from zdtrace.importers.base import STAMP, Delimited, Head, JsonLines, Parquet, Pattern, Reading, Rows
 from zdtrace.importers.csv_rows import csv_rows
 from zdtrace.importers.sql import MACROS, identifier, literal
-from zdtrace.importers.text import Reject
+from zdtrace.importers.text import Reject, Rejects
 from zdtrace.recording.tables import BY_NAME, REJECTS, Table
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ class Converter:
                 hive_partitioning = false)
         ) as r""", "r.line"
 
-    def define_csv(self, path: Path, rejects: list[Reject]) -> int:
+    def define_csv(self, path: Path, rejects: Rejects) -> int:
         """Read a file of values with quotes; return how many rows it has."""
         raw = self.reading.raw
         assert isinstance(raw, Delimited)  # noqa: S101 - asked for only then
@@ -199,23 +199,23 @@ class Converter:
         self,
         fields: Mapping[str, str],
         records: Iterator[tuple[int, Mapping[str, Any]] | Reject],
-        rejects: list[Reject],
+        rejects: Rejects,
         *,
         is_whole: bool = True,
     ) -> int:
-        """Spill records to a file that DuckDB reads back as `raw`, and rejects to the list; return the records' count.
+        """Spill records to a file that DuckDB reads back as `raw`, tell `rejects` of the others; count the records.
 
         Unless `is_whole`, it stops when enough is spilled: call it again for the rest of `records`.
         """
         spill = self.scratch / "records.ndjson"
         count = size = 0
         with spill.open("w", encoding="utf-8") as file:
-            while is_whole or (size < _PORTION_BYTES and len(rejects) < _PORTION_REJECTS):
+            while is_whole or (size < _PORTION_BYTES and rejects.count < _PORTION_REJECTS):
                 each = next(records, None)
                 if each is None:
                     break
                 if isinstance(each, Reject):
-                    rejects.append(each)
+                    rejects.add(each)
                     continue
                 count += 1
                 size += file.write(json.dumps({"line": each[0], "r": each[1]}, allow_nan=False, default=str) + "\n")
@@ -285,20 +285,29 @@ class Converter:
                 drafts.append(Draft(table.name, path, count, *self._span(table, path)))
         return drafts
 
+    def rejects(self) -> Rejects:
+        """Return where to tell of what cannot even be read, for `account`; one at a time."""
+        return Rejects(self.scratch / "rejects.ndjson", withhold=self.reading.withhold_rejects)
+
     def account(
-        self, part: str, drafts: list[Draft], lines: int, rejects: Iterable[Reject], skipped: int = 0
+        self, part: str, drafts: list[Draft], lines: int, rejects: Rejects | None = None, skipped: int = 0
     ) -> Account:
         """Account for `lines` lines, of which `drafts` hold the rows kept; write all the rejects."""
-        kept, spilled = sum(draft.rows for draft in drafts), list(rejects)
-        is_complete = kept + skipped + len(spilled) == lines
+        kept, spilled = sum(draft.rows for draft in drafts), rejects.count if rejects else 0
+        is_complete = kept + skipped + spilled == lines
         by_definition, total = (0, kept) if is_complete else self.count_raw()
         account = Account(lines, skipped + by_definition, kept, Counter(), drafts)
         parts = []
         if total > by_definition + kept:
             shown = "null" if self.reading.withhold_rejects else "text"
             parts.append(f"select line, reason, {shown} as text from ({self._judged()}) where reason <> ''")
-        if spilled:
-            parts.append(self._spilled(spilled))
+        if rejects and spilled:
+            rejects.flush()
+            columns = "{'line': 'BIGINT', 'reason': 'VARCHAR', 'text': 'VARCHAR'}"
+            parts.append(f"""
+                select line, reason, text
+                from read_json({literal(str(rejects.path))}, format = 'newline_delimited', columns = {columns})
+            """)
         if not parts:
             return account
         path = self.home / f"{self.source_id}-{part}-rejects.parquet"
@@ -315,18 +324,6 @@ class Converter:
             top = f"select reason, count(*) from read_parquet({literal(str(path))}) group by all"
             account.reasons.update(dict(self._db.execute(top).fetchall()))
         return account
-
-    def _spilled(self, rejects: list[Reject]) -> str:
-        spill = self.scratch / "rejects.ndjson"
-        with spill.open("w", encoding="utf-8") as file:
-            for each in rejects:
-                shown = None if self.reading.withhold_rejects else each.text
-                file.write(json.dumps({"line": each.line, "reason": each.reason, "text": shown}) + "\n")
-        columns = "{'line': 'BIGINT', 'reason': 'VARCHAR', 'text': 'VARCHAR'}"
-        return f"""
-            select line, reason, text
-            from read_json({literal(str(spill))}, format = 'newline_delimited', columns = {columns})
-        """
 
     def _copy(self, select: str, table: Table, path: Path) -> int:
         docs = ", ".join(f"{identifier(column.name)}: {literal(column.doc)}" for column in table.columns)

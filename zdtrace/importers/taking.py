@@ -17,7 +17,7 @@ from zdtrace.errors import UnusableFile
 from zdtrace.importers import text
 from zdtrace.importers.base import Delimited, Head, Importer, JsonLines, Options, Parquet, Pattern, Reading, Records
 from zdtrace.importers.converting import Account, Converter
-from zdtrace.importers.text import Reject
+from zdtrace.importers.text import Reject, Rejects
 from zdtrace.recording import manifest
 from zdtrace.recording.manifest import Source
 from zdtrace.recording.store import Writer
@@ -125,16 +125,13 @@ class _Job:
 
         def convert(chunk: text.Chunk) -> Account:
             with _borrowed(idle) as converter:
-                account = _convert_lines(converter, chunk, f"{chunk.number:04}")
-            if chunk.path != self.head.path:
-                chunk.path.unlink()
-            return account
+                return _convert_lines(converter, chunk, f"{chunk.number:04}")
 
         waiting: list[Future[Account]] = []
         with ThreadPoolExecutor(_WORKERS) as pool:
-            for chunk in text.chunks(self.survey, self.scratch):
+            # Chunks wait on disk, one more than there are workers: while they are busy, the next is cut.
+            for chunk in text.chunks(self.survey, self.scratch, slots=_WORKERS + 1):
                 waiting.append(pool.submit(convert, chunk))
-                # Chunks wait on disk: no more of them than keep everybody busy.
                 if len(waiting) > _WORKERS:
                     self.account.add(waiting.pop(0).result())
             for each in waiting:
@@ -144,8 +141,9 @@ class _Job:
 
     def _add_damage(self) -> None:
         converter = self._converter("damage", memory=_MEMORY_CHUNK, threads=1)
-        rejects = [Reject(self.survey.lines + 1, self.survey.damage or "")]
-        self.account.add(converter.account("damage", [], 1, rejects, skipped=0))
+        rejects = converter.rejects()
+        rejects.add(Reject(self.survey.lines + 1, self.survey.damage or ""))
+        self.account.add(converter.account("damage", [], 1, rejects))
 
     def _converter(self, name: str, *, memory: str, threads: int) -> Converter:
         scratch = self.scratch / name
@@ -159,7 +157,9 @@ class _Job:
         self.survey = text.survey(self.head.path, self.scratch)
         converter = self._converter("whole", memory=_MEMORY_WHOLE, threads=_WORKERS)
         raw, survey = self.reading.raw, self.survey
-        rejects = [Reject(survey.lines + 1, survey.damage)] if survey.damage else []
+        rejects = converter.rejects()
+        if survey.damage and not isinstance(raw, JsonLines | Pattern):
+            rejects.add(Reject(survey.lines + 1, survey.damage))
         if isinstance(raw, Records):
             self._run_records(raw, converter, rejects)
         elif isinstance(raw, Parquet):
@@ -175,28 +175,28 @@ class _Job:
                 self._add_damage()
         self.counted = converter.counted()
 
-    def _run_records(self, raw: Records, converter: Converter, rejects: list[Reject]) -> None:
+    def _run_records(self, raw: Records, converter: Converter, rejects: Rejects) -> None:
         """Convert so many records at a time as can be sorted in memory: one may be a whole Kubernetes object."""
         records = raw.iterate(self.survey.content)
         is_whole = bool(self.reading.beside or self.reading.counted)
         for number in count():
             part = f"{number:04}"
             lines = converter.define_records(raw.fields, records, rejects, is_whole=is_whole)
-            if number and not lines and not rejects:
+            if number and not lines and not rejects.count:
                 return
             drafts = converter.write_tables(part)
-            self.account.add(converter.account(part, drafts, lines + len(rejects), rejects))
-            rejects.clear()
+            self.account.add(converter.account(part, drafts, lines + rejects.count, rejects))
+            rejects = converter.rejects()
 
-    def _run_delimited(self, raw: Delimited, converter: Converter, rejects: list[Reject]) -> None:
+    def _run_delimited(self, raw: Delimited, converter: Converter, rejects: Rejects) -> None:
         survey = self.survey
-        clean = text.clean(survey.content, converter.scratch)
-        rejects += clean.rejects
+        clean = text.clean(survey.content, converter.scratch, rejects)
+        # Above the header all lines are blank: if it is rejected, it is the first that is.
         above = self.head.first_line if raw.header else 0
-        has_header = 0 < above <= survey.lines and all(each.line != above for each in clean.rejects)
+        has_header = 0 < above <= survey.lines and above != clean.first_reject
         skipped = clean.blank + int(has_header)
         if survey.has_quotes:
-            lines = converter.define_csv(clean.path, rejects) + len(rejects) + skipped
+            lines = converter.define_csv(clean.path, rejects) + rejects.count + skipped
         else:
             converter.define_lines(clean.path)
             lines = survey.lines + bool(survey.damage)
@@ -217,12 +217,13 @@ def _convert_lines(converter: Converter, chunk: text.Chunk, part: str) -> Accoun
             kept = sum(each.rows for each in drafts)
             # Blank lines are lost without a word, and with them the numbers of those below.
             if kept == chunk.lines or (define == converter.define_lines and converter.count_raw()[1] == chunk.lines):
-                return converter.account(part, drafts, chunk.lines, [])
+                return converter.account(part, drafts, chunk.lines)
         except duckdb.Error:
             continue  # whatever it was, it is in a line that the next, slower way finds
-    clean = text.clean(chunk.path, converter.scratch, chunk.first_line)
+    rejects = converter.rejects()
+    clean = text.clean(chunk.path, converter.scratch, rejects, chunk.first_line)
     converter.define_lines(clean.path, chunk.first_line)
-    return converter.account(part, converter.write_tables(part), chunk.lines, clean.rejects, clean.blank)
+    return converter.account(part, converter.write_tables(part), chunk.lines, rejects, clean.blank)
 
 
 @contextmanager
