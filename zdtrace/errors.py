@@ -4,7 +4,8 @@
     ├── UsageError               the words of the command do not fit together
     ├── RecordingError           a folder is no recording, or not one we can read
     │   ├── RecordingExists      the output is there already and --force was not given
-    │   └── RecordingBusy        another process writes to this recording
+    │   ├── RecordingBusy        another process writes to this recording
+    │   └── RecordingUnfinished  it was cut off while it was made, and nobody has repaired it yet
     ├── UnknownFormat            no importer recognises a file
     ├── UnusableFile             a format was recognised, but it cannot answer our question
     ├── QueryError               a query file breaks its own contract, or a user's SQL is wrong
@@ -47,6 +48,16 @@ class RecordingExists(RecordingError):
 
 class RecordingBusy(RecordingError):
     """Another process writes to this recording."""
+
+
+class RecordingUnfinished(RecordingError):
+    """A recording was cut off while it was made; the command line repairs it and goes on."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"`{path}` was cut off while it was recorded", hint="any zdtrace command that opens it repairs it first"
+        )
+        self.path = path
 
 
 class UnknownFormat(ZdtraceError):

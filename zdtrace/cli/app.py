@@ -7,7 +7,7 @@ import importlib
 import io
 import os
 import sys
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Annotated, Any, NamedTuple
 
 import typer
@@ -16,6 +16,7 @@ from typer.core import TyperCommand, TyperGroup
 from zdtrace import __version__
 from zdtrace.cli import console
 from zdtrace.cli.errors import BROKEN_PIPE, WRONG_USE, answer, let_go_of_stdout
+from zdtrace.errors import RecordingUnfinished
 
 PROGRAM = "zdtrace"
 
@@ -30,6 +31,7 @@ class Entry(NamedTuple):
 
 
 COMMANDS = (
+    Entry("record", "zdtrace.cli.recording", "record", "Record a cluster while a load test runs"),
     Entry("import", "zdtrace.cli.importing", "import_", "Take files of other tools into a recording"),
     Entry("analyze", "zdtrace.cli.analyzing", "analyze", "Name a cause for every failed request"),
     Entry("explain", "zdtrace.cli.analyzing", "explain", "Tell the story of one failed request"),
@@ -172,10 +174,25 @@ def run(argv: list[str]) -> int:
         # A file name need not be text in any encoding.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        code = _invoke(make_group(is_plugin=program != PROGRAM), program, argv[1:])
+        code = _invoke_repairing(make_group(is_plugin=program != PROGRAM), program, argv[1:])
     except (Exception, KeyboardInterrupt) as error:
         code = answer(error, debug="--debug" in ours)
     return code if let_go_of_stdout() else BROKEN_PIPE
+
+
+def _invoke_repairing(group: Group, program: str, arguments: list[str]) -> int:
+    """Invoke a command; when it opens a recording that was cut off, repair that and invoke it again."""
+    repaired: set[Path] = set()
+    while True:
+        try:
+            return _invoke(group, program, arguments)
+        except RecordingUnfinished as found:
+            if found.path in repaired:
+                raise
+            from zdtrace.cli.closing import repair
+
+            repaired.add(found.path)
+            repair(found.path)
 
 
 def _invoke(group: Group, program: str, arguments: list[str]) -> int:

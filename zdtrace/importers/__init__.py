@@ -20,6 +20,7 @@ from zdtrace.importers import (
     haproxy,
     jmeter,
     jmeter_xml,
+    journal,
     k6,
     kube_proxy,
     kubectl,
@@ -39,6 +40,7 @@ from zdtrace.importers.base import Head, Importer
 
 IMPORTERS: tuple[Importer, ...] = (
     watch.Watch(),
+    journal.RecordJournal(),
     kubectl.KubectlWatch(),
     audit.AuditLog(),
     kubectl.KubectlJson(),

@@ -10,7 +10,7 @@ import errno
 import os
 import shutil
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -135,6 +135,20 @@ def import_paths(
     return Report(into, tuple(batch.outcomes))
 
 
+def take_files(
+    writer: Writer, files: Mapping[Path, str], options: Options, tell: Callable[[Outcome], None] = lambda _: None
+) -> tuple[Outcome, ...]:
+    """Take files into a recording that is open, each as the format named beside it, or (empty) as its content says.
+
+    What is wrong with one file is in its outcome. Raises RecordingError when the recording cannot be written.
+    """
+    batch = _Batch(options, None, tell)
+    _describe(writer, Policy(keep=options.keep, drop=options.drop))
+    found = (batch.plan(path, named(name) if name else None) for path, name in files.items())
+    batch.take_all(writer, sorted((each for each in found if each), key=lambda plan: (plan.rank, str(plan.path))))
+    return tuple(batch.outcomes)
+
+
 @dataclass(frozen=True, slots=True)
 class _Plan:
     """A file and the importer that knows it; without one, nginx' log_format may still tell what it is."""
@@ -197,6 +211,10 @@ class _Batch:
                 if not name.startswith(".") and not (here / name / FILE_NAME).is_file()
             )
             yield from (here / name for name in sorted(files) if not name.startswith("."))
+
+    def plan(self, path: Path, chosen: Importer | None) -> _Plan | None:
+        """Return how one file is to be read; when it cannot be, that is noted."""
+        return self._plan(path, chosen, is_named=False)
 
     def _unreadable(self, error: OSError) -> None:
         self._refuse(Path(error.filename), _words(error), None)

@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from zdtrace.errors import RecordingBusy, RecordingError, RecordingExists
+from zdtrace.errors import RecordingBusy, RecordingError, RecordingExists, RecordingUnfinished
+from zdtrace.recording import journal
 from zdtrace.recording import manifest as manifests
 from zdtrace.recording.manifest import DataFile, Manifest, Source
 
@@ -49,8 +50,16 @@ class Recording:
 
 
 def open_recording(folder: Path | str) -> Recording:
-    """Return the recording in a folder. Raises RecordingError when there is none."""
+    """Return the recording in a folder.
+
+    Raises RecordingError when there is none, RecordingBusy while it is being made, RecordingUnfinished when it was
+    cut off.
+    """
     path = Path(folder)
+    if journal.is_unfinished(path):
+        if journal.is_held(path):
+            raise RecordingBusy(f"`{path}` is still being recorded", hint="wait until that ends, or end it with Ctrl-C")
+        raise RecordingUnfinished(path)
     return Recording(path, manifests.read(path))
 
 
@@ -105,22 +114,29 @@ class Writer:
         if redaction:
             self._save(replace(self.manifest, redaction=redaction))
 
+    def describe_cluster(self, cluster: dict[str, str], selectors: tuple[str, ...]) -> None:
+        """Note which cluster was listened to, and what of it was asked for."""
+        self._save(replace(self.manifest, cluster=cluster, selectors=selectors))
+
     def _save(self, manifest: Manifest) -> None:
         manifests.write(self.folder, manifest)
         self.manifest = manifest
 
 
 @contextmanager
-def extend(folder: Path, *, force: bool = False) -> Iterator[Writer]:
+def extend(folder: Path, *, force: bool = False, repair: bool = False) -> Iterator[Writer]:
     """Open a recording for adding sources, making it when it is not there; `force` replaces it.
 
     A recording is replaced when its successor is complete and holds at least one source, not before.
-    Raises RecordingExists when something else has the name, RecordingBusy when another process writes to it.
+    Raises RecordingExists when something else has the name, RecordingBusy when another process writes to it, and
+    RecordingUnfinished when it was cut off, unless that is what is being mended (`repair`).
     """
     is_recording = (folder / manifests.FILE_NAME).is_file()
     if folder.exists() and not is_recording and (not folder.is_dir() or any(folder.iterdir())):
         raise RecordingExists(folder)
     with _locked(folder):
+        if journal.is_unfinished(folder) and not (repair or force):
+            raise RecordingUnfinished(folder)
         if not (force and is_recording):
             yield from _writing(folder, is_recording=is_recording)
             return

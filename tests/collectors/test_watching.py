@@ -1,0 +1,142 @@
+"""Every version of every object is heard, whatever happens to the watch, and each silence is a gap."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from fake_api import FakeApi, pod, thing
+
+Listen = Callable[..., Any]
+
+
+def test_what_is_there_is_listed_and_what_comes_is_heard_once(fake: FakeApi, listen: Listen) -> None:
+    fake.put("pods", pod("old"))
+    heard = listen()
+    fake.put("pods", pod("new"))
+    fake.put("pods", pod("old"))
+    fake.remove("pods", pod("old"))
+    heard.until(lambda: len(heard.versions()) == 4)
+    assert heard.versions() == [
+        ("LISTED", "old", 101), ("ADDED", "new", 102), ("MODIFIED", "old", 103), ("DELETED", "old", 104),
+    ]
+    assert heard.gaps() == []
+
+
+def test_a_list_of_several_pages_is_read_to_its_end(fake: FakeApi, listen: Listen) -> None:
+    fake.page = 2
+    for number in range(5):
+        fake.put("pods", pod(f"demo-{number}"))
+    assert listen().names("Pod") == {f"demo-{number}" for number in range(5)}
+
+
+def test_a_list_that_breaks_off_is_read_again(fake: FakeApi, listen: Listen) -> None:
+    fake.put("pods", pod("demo"))
+    fake.broken_lists["pods"] = 2
+    assert listen().versions() == [("LISTED", "demo", 101)]
+
+
+def test_a_watch_that_ends_goes_on_where_it_was(fake: FakeApi, listen: Listen) -> None:
+    heard = listen()
+    fake.put("pods", pod("a"))
+    heard.until(lambda: heard.names("Pod") == {"a"})
+    fake.cut("pods")
+    fake.put("pods", pod("b"))
+    heard.until(lambda: heard.names("Pod") == {"a", "b"})
+    assert heard.versions() == [("ADDED", "a", 101), ("ADDED", "b", 102)]
+    heard.until(lambda: len(heard.gaps()) == 1)
+    gap = heard.gaps()[0]
+    assert gap["from_ns"] < gap["until_ns"]
+
+
+def test_half_a_line_is_no_version_and_loses_none(fake: FakeApi, listen: Listen) -> None:
+    heard = listen()
+    fake.put("pods", pod("a"))
+    heard.until(lambda: heard.names("Pod") == {"a"})
+    fake.cut("pods", in_mid_line=True)
+    fake.put("pods", pod("a"))
+    heard.until(lambda: len(heard.versions()) == 2)
+    assert heard.versions() == [("ADDED", "a", 101), ("MODIFIED", "a", 102)]
+    assert heard.recorder.troubles == []
+
+
+def test_a_bookmark_moves_the_place_to_go_on_from(fake: FakeApi, listen: Listen) -> None:
+    heard = listen()
+    fake.bookmark("pods")
+    heard.until(lambda: heard.recorder.watchers[0].resource_version == "101")
+    fake.compact("pods")
+    fake.cut("pods")
+    fake.put("pods", pod("a"))
+    heard.until(lambda: heard.names("Pod") == {"a"})
+    assert [reason for reason in (gap["reason"] for gap in heard.gaps()) if "410" in reason] == []
+
+
+def test_after_410_the_difference_is_written(fake: FakeApi, listen: Listen) -> None:
+    for name in ("stays", "changes", "goes"):
+        fake.put("pods", pod(name))
+    heard = listen()
+    # Nobody hears these: they happen between the end of the watch and its compaction.
+    with fake.lock:
+        fake.cut("pods")
+        fake.put("pods", pod("changes"))
+        fake.put("pods", pod("comes"))
+        fake.remove("pods", pod("goes"))
+        fake.compact("pods")
+    heard.until(lambda: len(heard.versions()) == 6)
+    assert heard.versions()[3:] == [("MODIFIED", "changes", 104), ("ADDED", "comes", 105), ("DELETED", "goes", 103)]
+    assert "410" in heard.gaps()[-1]["reason"] or "ended" in heard.gaps()[-1]["reason"]
+
+
+def test_a_missing_right_costs_that_source_one_warning_and_a_gap(fake: FakeApi, listen: Listen) -> None:
+    fake.refused = {"nodes"}
+    fake.put("pods", pod("a"))
+    heard = listen()
+    heard.until(lambda: heard.gaps("nodes"))
+    assert [warning.split(":")[0] for warning in heard.warnings] == ["nodes will be missing"]
+    assert heard.gaps("nodes")[0]["until_ns"] is None
+    assert heard.names("Pod") == {"a"}
+
+
+def test_without_a_right_to_endpoint_slices_endpoints_are_taken(fake: FakeApi, listen: Listen) -> None:
+    fake.refused = {"endpointslices"}
+    fake.put("endpoints", thing("Endpoints", "demo"))
+    heard = listen()
+    assert heard.names("Endpoints") == {"demo"}
+    assert heard.warnings == []
+
+
+def test_apis_that_are_not_installed_are_no_gaps(fake: FakeApi, listen: Listen) -> None:
+    heard = listen()
+    assert heard.gaps("httproutes") == []
+    assert heard.warnings == []
+    assert heard.late == []
+
+
+def test_lines_that_are_no_json_are_counted(fake: FakeApi, listen: Listen) -> None:
+    heard = listen()
+    fake.say("pods", b'{"type":"ADDED","object":17}')
+    fake.say("pods", b"\xff\x00nonsense")
+    fake.put("pods", pod("a"))
+    heard.until(lambda: heard.names("Pod") == {"a"})
+    assert heard.recorder.troubles == ["2 lines of watches could not be read"]
+
+
+def test_secrets_never_reach_the_journal(fake: FakeApi, listen: Listen) -> None:
+    canary = "c4nary-5ecret"
+    heard = listen()
+    fake.put("pods", pod("a", containers=[{
+        "name": "app", "env": [{"name": "DB_PASSWORD", "value": canary}], "args": [f"--token={canary}"],
+    }]))
+    heard.until(lambda: heard.names("Pod") == {"a"})
+    heard.journal.flush()
+    assert canary not in "".join(path.read_text() for path in (heard.folder / "journal").iterdir())
+
+
+def test_the_instant_is_of_the_arrival(fake: FakeApi, listen: Listen) -> None:
+    heard = listen()
+    before_ns = time.time_ns()
+    fake.put("pods", pod("a"))
+    heard.until(lambda: heard.names("Pod") == {"a"})
+    seen_at_ns = next(line["seen_at_ns"] for line in heard.lines() if "object" in line)
+    assert before_ns < seen_at_ns < time.time_ns()

@@ -1,0 +1,279 @@
+"""An API server of our own: lists in pages, watches with bookmarks, and everything that can go wrong with them.
+
+    with FakeApi() as api:
+        api.put("pods", pod("demo-1"))        # a new version of an object, seen by every watch
+        api.cut("pods", in_mid_line=True)     # ends the watches of a resource
+        api.compact("pods")                   # forgets what was: older resourceVersions are 410 Gone
+        api.refuse("nodes")                   # 403
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import Counter
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from zdtrace.collectors.resources import RESOURCES
+
+Found = dict[str, Any]
+SERVED = {each.name for each in RESOURCES if not each.is_optional} | {"endpoints"}
+KINDS = {each.name: each for each in RESOURCES}
+
+
+def pod(name: str, namespace: str = "default", labels: dict[str, str] | None = None, **spec: Any) -> Found:
+    return {
+        "metadata": {"name": name, "namespace": namespace, "uid": f"uid-{namespace}-{name}", "labels": labels or {}},
+        "spec": {"nodeName": "node1", "containers": [{"name": "app", "image": "demo"}], **spec},
+        "status": {},
+    }
+
+
+def thing(kind: str, name: str, namespace: str | None = "default", **rest: Any) -> Found:
+    metadata = {"name": name, "uid": f"uid-{kind}-{name}", **({"namespace": namespace} if namespace else {})}
+    return {"kind": kind, "metadata": {**metadata, **rest.pop("metadata", {})}, **rest}
+
+
+class FakeApi:
+    def __init__(self) -> None:
+        self.lock = threading.Condition()
+        self.version = 100
+        self.objects: dict[str, dict[str, Found]] = {}
+        self.events: dict[str, list[tuple[int, bytes]]] = {}
+        self.oldest: Counter[str] = Counter()
+        self.cuts: Counter[str] = Counter()
+        self.mid_line: set[str] = set()
+        self.refused: set[str] = set()
+        self.broken_lists: Counter[str] = Counter()
+        self.logs: dict[str, list[str]] = {}
+        self.log_cuts = 0
+        self.paths: list[str] = []
+        self.is_closing = False
+        self.page = 1000
+        self.clock_ahead_s = 0.0
+
+    def __enter__(self) -> FakeApi:
+        fake = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                fake.answer(self)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+            def date_time_string(self, timestamp: float | None = None) -> str:
+                return super().date_time_string(time.time() + fake.clock_ahead_s)
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True)
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self.lock:
+            self.is_closing = True
+            self.lock.notify_all()
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server.server_port}"
+
+    def kubeconfig(self, folder: Path) -> Path:
+        path = folder / "kubeconfig"
+        path.write_text(json.dumps({
+            "apiVersion": "v1", "kind": "Config", "current-context": "fake",
+            "clusters": [{"name": "fake", "cluster": {"server": self.url}}],
+            "users": [{"name": "me", "user": {"token": "t0ken"}}],
+            "contexts": [{"name": "fake", "context": {"cluster": "fake", "user": "me"}}],
+        }), encoding="utf-8")
+        return path
+
+    # What happens in the cluster
+
+    def put(self, resource: str, found: Found) -> int:
+        with self.lock:
+            self.version += 1
+            uid = found["metadata"]["uid"]
+            known = self.objects.setdefault(resource, {})
+            event_type = "MODIFIED" if uid in known else "ADDED"
+            known[uid] = {**found, "metadata": {**found["metadata"], "resourceVersion": str(self.version)}}
+            self._tell(resource, event_type, known[uid])
+            return self.version
+
+    def remove(self, resource: str, found: Found) -> int:
+        with self.lock:
+            self.version += 1
+            gone = self.objects[resource].pop(found["metadata"]["uid"])
+            gone = {**gone, "metadata": {**gone["metadata"], "resourceVersion": str(self.version)}}
+            self._tell(resource, "DELETED", gone)
+            return self.version
+
+    def bookmark(self, resource: str) -> None:
+        with self.lock:
+            self.version += 1
+            self._tell(resource, "BOOKMARK", {"metadata": {"resourceVersion": str(self.version)}})
+
+    def say(self, resource: str, line: bytes) -> None:
+        with self.lock:
+            self.version += 1
+            self.events.setdefault(resource, []).append((self.version, line + b"\n"))
+            self.lock.notify_all()
+
+    def _tell(self, resource: str, event_type: str, found: Found) -> None:
+        kind = KINDS.get(resource)
+        whole = {"kind": kind.kind, "apiVersion": kind.api_version, **found} if kind else found
+        line = json.dumps({"type": event_type, "object": whole}).encode() + b"\n"
+        self.events.setdefault(resource, []).append((self.version, line))
+        self.lock.notify_all()
+
+    # What happens to the API server
+
+    def cut(self, resource: str, *, in_mid_line: bool = False) -> None:
+        with self.lock:
+            self.cuts[resource] += 1
+            (self.mid_line.add if in_mid_line else self.mid_line.discard)(resource)
+            self.lock.notify_all()
+
+    def compact(self, resource: str) -> None:
+        with self.lock:
+            self.oldest[resource] = self.version
+            self.events[resource] = []
+
+    def write_log(self, pod_name: str, *lines: str) -> None:
+        with self.lock:
+            self.logs.setdefault(pod_name, []).extend(lines)
+            self.lock.notify_all()
+
+    def cut_logs(self) -> None:
+        with self.lock:
+            self.log_cuts += 1
+            self.lock.notify_all()
+
+    # Answers
+
+    def answer(self, request: BaseHTTPRequestHandler) -> None:
+        url = urlsplit(request.path)
+        query = {name: values[0] for name, values in parse_qs(url.query).items()}
+        self.paths.append(request.path)
+        name = url.path.rsplit("/", 1)[-1]
+        try:
+            if name in ("version", "livez"):
+                self._json(request, {"gitVersion": "v1.37.0"})
+            elif name == "log":
+                self._log(request, url.path.split("/")[-2], query)
+            elif name in self.refused:
+                self._status(request, 403, f"{name} is forbidden")
+            elif name not in SERVED:
+                self._status(request, 404, "not found")
+            elif query.get("watch") == "true":
+                self._watch(request, name, query)
+            else:
+                self._list(request, url.path, name, query)
+        except (BrokenPipeError, ConnectionResetError):
+            request.close_connection = True
+
+    def _json(self, request: BaseHTTPRequestHandler, found: Found, status: int = 200) -> None:
+        data = json.dumps(found).encode()
+        request.send_response(status)
+        request.send_header("Content-Type", "application/json")
+        request.send_header("Content-Length", str(len(data)))
+        request.end_headers()
+        request.wfile.write(data)
+
+    def _status(self, request: BaseHTTPRequestHandler, code: int, message: str) -> None:
+        self._json(request, {"kind": "Status", "code": code, "message": message}, code)
+
+    def _list(self, request: BaseHTTPRequestHandler, path: str, name: str, query: dict[str, str]) -> None:
+        with self.lock:
+            wanted = path.split("/namespaces/")[1].split("/")[0] if "/namespaces/" in path else None
+            every = [
+                each for each in self.objects.get(name, {}).values()
+                if wanted is None or each["metadata"].get("namespace") == wanted
+            ]
+            start = int(query.get("continue", "0"))
+            size = min(self.page, int(query.get("limit", "1000000")))
+            items = every[start:start + size]
+            metadata: Found = {"resourceVersion": str(self.version)}
+            if start + size < len(every):
+                metadata["continue"] = str(start + size)
+            is_broken = self.broken_lists[name] > 0
+            self.broken_lists[name] -= is_broken
+        bare = [{key: value for key, value in each.items() if key not in ("kind", "apiVersion")} for each in items]
+        if is_broken:
+            request.close_connection = True
+            request.send_response(200)
+            request.send_header("Content-Length", "1000")
+            request.end_headers()
+            request.wfile.write(b'{"items": [{"meta')
+            return
+        self._json(request, {"metadata": metadata, "items": bare})
+
+    def _watch(self, request: BaseHTTPRequestHandler, name: str, query: dict[str, str]) -> None:
+        at = int(query["resourceVersion"])
+        with self.lock:
+            cuts = self.cuts[name]
+            is_gone = at < self.oldest[name]
+        request.send_response(200)
+        request.send_header("Transfer-Encoding", "chunked")
+        request.end_headers()
+        if is_gone:
+            status = {"kind": "Status", "code": 410, "message": f"too old resource version: {at}"}
+            self._chunk(request, json.dumps({"type": "ERROR", "object": status}).encode() + b"\n")
+            self._chunk(request, b"")
+            return
+        while True:
+            with self.lock:
+                new = [each for each in self.events.get(name, []) if each[0] > at]
+                if not new and not self.is_closing and self.cuts[name] == cuts:
+                    self.lock.wait(0.05)
+                    continue
+                is_cut, is_torn = self.cuts[name] != cuts, name in self.mid_line
+            if is_cut or self.is_closing:
+                if is_torn:
+                    self._chunk(request, b'{"type":"MODIFIED","object":{"kind":"Pod","meta')
+                    request.close_connection = True
+                    return
+                self._chunk(request, b"")
+                return
+            for version, line in new:
+                at = version
+                # In two pieces: a chunk is no line.
+                self._chunk(request, line[: len(line) // 2])
+                self._chunk(request, line[len(line) // 2:])
+
+    def _log(self, request: BaseHTTPRequestHandler, pod_name: str, query: dict[str, str]) -> None:
+        if query.get("previous") == "true":
+            self._status(request, 400, "previous terminated container not found")
+            return
+        since = query["sinceTime"][:19]
+        request.send_response(200)
+        request.send_header("Transfer-Encoding", "chunked")
+        request.end_headers()
+        sent, cuts = 0, self.log_cuts
+        while True:
+            with self.lock:
+                lines = [each for each in self.logs.get(pod_name, []) if each[:19] >= since][sent:]
+                if not lines and not self.is_closing and cuts == self.log_cuts:
+                    self.lock.wait(0.05)
+                    continue
+                if not lines:
+                    break
+            sent += len(lines)
+            self._chunk(request, "".join(f"{line}\n" for line in lines).encode())
+        self._chunk(request, b"")
+
+    @staticmethod
+    def _chunk(request: BaseHTTPRequestHandler, data: bytes) -> None:
+        request.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+        request.wfile.flush()

@@ -1,0 +1,64 @@
+"""Closing a recording, or repairing one that was cut off: from its journal to its tables."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zdtrace.cli.console import say
+from zdtrace.recording import journal
+
+if TYPE_CHECKING:
+    from zdtrace.importers.batch import Outcome
+    from zdtrace.recording.store import Writer
+
+_MAY_BE_NOTHING = ("fortio-stderr",)
+"""Files that need not hold anything that we want: a load test's talk."""
+
+
+def folder_of_load(recording: Path) -> Path:
+    """Return where the files of a load command are until they are taken in: beside the recording, not in it."""
+    return recording.with_name(f".{recording.name}.load")
+
+
+def close(
+    writer: Writer, *, started_at_ns: int | None = None,
+    keep: frozenset[str] = frozenset(), drop: frozenset[str] = frozenset(),
+) -> tuple[Outcome, ...]:
+    """Take the journal, and what other programs wrote, into the tables; remove the journal when all of it is in."""
+    from zdtrace.importers.base import Options
+    from zdtrace.importers.batch import take_files
+
+    folder = writer.folder
+    outside = journal.files_outside(folder)
+    formats = journal.formats(folder)
+    files = {path: formats.get(path.name, _told_by_name(path)) for path in journal.files(folder)}
+    options = Options(started_at_ns=started_at_ns, keep=keep, drop=drop)
+    outcomes = take_files(writer, {**files, **outside}, options)
+    missing = [each for each in outcomes if each.is_left_out and each.format not in _MAY_BE_NOTHING]
+    for each in missing:
+        say(f"{each.path.name}: {each.message or each.result}" + (f" ({each.hint})" if each.hint else ""))
+    if not any(each.path in files for each in missing):
+        journal.discard(folder)
+        if not missing:
+            shutil.rmtree(folder_of_load(folder), ignore_errors=True)
+    return outcomes
+
+
+def _told_by_name(path: Path) -> str:
+    return "journal" if path.name == journal.CLUSTER else ""
+
+
+def repair(folder: Path) -> None:
+    """Repair a recording that was cut off, and say on stderr what was done."""
+    from zdtrace.recording.store import extend
+
+    say(f"`{folder}` was not closed; repairing it …")
+    with extend(folder, repair=True) as writer:
+        sealed = journal.seal(folder)
+        outcomes = close(writer)
+    if sealed is not None:
+        say(f"  {sealed.words}")
+    rows = sum(sum(each.source.rows_by_table.values()) for each in outcomes if each.source is not None)
+    say(f"  {rows:,} rows of {sum(each.source is not None for each in outcomes)} sources are in it")

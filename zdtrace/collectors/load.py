@@ -1,0 +1,239 @@
+"""The load command: what is added to it so that it logs each request, and how it is run.
+
+What the user said stays: an option is added only where none of its kind is there.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import IO
+
+from zdtrace.errors import UsageError
+
+_LISTENER = '''"""Writes a row for each request that Locust sends. Written by `zdtrace record`."""
+import csv
+
+from locust import events
+
+_file = open({path!r}, "a", newline="", buffering=1)
+_rows = csv.writer(_file)
+_rows.writerow("start_time request_type name response_time_ms response_length status exception url".split())
+
+
+@events.request.add_listener
+def _write(request_type, name, response_time, response_length, exception, start_time=None, url=None, **more):
+    response = more.get("response")
+    status = getattr(response, "status_code", "")
+    _rows.writerow([start_time, request_type, name, response_time, response_length, status, exception or "", url or ""])
+'''
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """A command that is ready to run, and the files that will hold its requests: path to format, empty if it tells.
+
+    `saves_stdout` and `saves_stderr` are where to keep a copy of what it prints. `after` runs when it has ended.
+    """
+
+    words: tuple[str, ...]
+    files: Mapping[Path, str]
+    added: tuple[str, ...] = ()
+    saves_stdout: Path | None = None
+    saves_stderr: Path | None = None
+    after: tuple[str, ...] = ()
+
+
+def prepare(words: list[str], folder: Path, requests: Path | None) -> Load:
+    """Return how to run a load command so that it logs each request; logs that we ask for go to `folder`.
+
+    `requests` names the file that the command itself writes. Raises UsageError when there is no such program, or
+    none of its requests would be logged.
+    """
+    if shutil.which(words[0]) is None:
+        raise UsageError(f"there is no command `{words[0]}`", hint="is it installed, and on PATH?")
+    if requests is not None:
+        return Load(words=tuple(words), files={requests: ""})
+    tool = PurePath(words[0]).name.lower().removesuffix(".exe").removesuffix(".sh")
+    known = _TOOLS.get(tool)
+    if known is None:
+        raise UsageError(
+            f"how `{tool}` logs single requests is not known",
+            hint="name its per-request log with --requests FILE, or use fortio, k6, vegeta, oha, hey, JMeter or Locust",
+        )
+    return known(words, folder)
+
+
+def _fortio(words: list[str], folder: Path) -> Load:
+    if "load" not in words[1:]:
+        raise UsageError("`fortio` is known with `load` only", hint="write it as fortio load -c 50 -qps 500 … URL")
+    said = value_of(words, "-access-log-file", "--access-log-file")
+    log = Path(said) if said else folder / "fortio.ndjson"
+    added = () if said else ("-access-log-file", str(log), "-access-log-format", "json")
+    stderr = folder / "fortio.stderr.log"
+    return Load(
+        words=_behind(words, "load", added), files={log: "", stderr: "fortio-stderr"}, added=added, saves_stderr=stderr
+    )
+
+
+def _k6(words: list[str], folder: Path) -> Load:
+    if "run" not in words[1:]:
+        raise UsageError("`k6` is known with `run` only", hint="write it as k6 run script.js")
+    outputs = [value_of([words[0], *rest], "--out", "-o") for rest in _suffixes(words)]
+    said = next((each.split("=", 1)[1] for each in outputs if each and each.startswith(("json=", "csv="))), None)
+    log = Path(said) if said else folder / "k6.json"
+    added = () if said else ("--out", f"json={log}")
+    return Load(words=_behind(words, "run", added), files={log: ""}, added=added)
+
+
+def _vegeta(words: list[str], folder: Path) -> Load:
+    if "attack" not in words[1:]:
+        raise UsageError("`vegeta` is known with `attack` only", hint="write it as vegeta attack -rate 500 …")
+    said = value_of(words, "-output", "--output")
+    binary = Path(said) if said else folder / "vegeta.bin"
+    added = () if said else ("-output", str(binary))
+    log = folder / "vegeta.json"
+    encode = (words[0], "encode", "-to", "json", "-output", str(log), str(binary))
+    return Load(words=_behind(words, "attack", added), files={log: ""}, added=added, after=encode)
+
+
+def _hey(words: list[str], folder: Path) -> Load:
+    said = value_of(words, "-o")
+    if said not in (None, "csv"):
+        raise UsageError(f"`hey -o {said}` logs no single requests", hint="leave -o out: `-o csv` is added then")
+    log = folder / "hey.csv"
+    added = () if said else ("-o", "csv")
+    return Load(words=(words[0], *added, *words[1:]), files={log: "hey-csv"}, added=added, saves_stdout=log)
+
+
+def _oha(words: list[str], folder: Path) -> Load:
+    said = value_of(words, "--db-url")
+    log = Path(said) if said else folder / "oha.sqlite"
+    added = () if said else ("--db-url", str(log))
+    return Load(words=(words[0], *added, *words[1:]), files={log: ""}, added=added)
+
+
+def _jmeter(words: list[str], folder: Path) -> Load:
+    said = value_of(words, "-l", "--logfile")
+    log = Path(said) if said else folder / "jmeter.jtl"
+    added: tuple[str, ...] = () if said else ("-l", str(log))
+    if not {"-n", "--nongui"} & set(words):
+        added = ("-n", *added)
+    return Load(words=(words[0], *added, *words[1:]), files={log: ""}, added=added)
+
+
+def _locust(words: list[str], folder: Path) -> Load:
+    log, listener = folder / "locust.csv", folder / "zdtrace_listener.py"
+    listener.write_text(_LISTENER.format(path=str(log)), encoding="utf-8")
+    said = value_of(words, "-f", "--locustfile")
+    both = f"{said or 'locustfile.py'},{listener}"
+    return Load(words=(*_without(words, "-f", "--locustfile"), "-f", both), files={log: ""}, added=("-f", both))
+
+
+_TOOLS: dict[str, Callable[[list[str], Path], Load]] = {
+    "fortio": _fortio, "k6": _k6, "vegeta": _vegeta, "hey": _hey, "oha": _oha, "jmeter": _jmeter, "locust": _locust,
+}
+
+
+def value_of(words: Iterable[str], *names: str) -> str | None:
+    """Return the value of an option, written as `-o VALUE`, `-o=VALUE` or, with one letter, `-oVALUE`; or null."""
+    rest = list(words)[1:]
+    for number, word in enumerate(rest):
+        if word in names:
+            return rest[number + 1] if number + 1 < len(rest) else None
+        name, is_pair, value = word.partition("=")
+        if is_pair and name in names:
+            return value
+    return None
+
+
+def _suffixes(words: list[str]) -> list[list[str]]:
+    return [words[number:] for number in range(1, len(words))]
+
+
+def _behind(words: list[str], command: str, added: tuple[str, ...]) -> tuple[str, ...]:
+    at = words.index(command, 1) + 1
+    return (*words[:at], *added, *words[at:])
+
+
+def _without(words: list[str], *names: str) -> tuple[str, ...]:
+    kept: list[str] = []
+    skip = False
+    for word in words:
+        if skip:
+            skip = False
+        elif word in names:
+            skip = True
+        elif word.partition("=")[0] not in names:
+            kept.append(word)
+    return tuple(kept)
+
+
+class Running:
+    """The command, running. What it prints is passed through; copies are kept where the load wants them."""
+
+    def __init__(self, load: Load) -> None:
+        self.load = load
+        self.started_at_ns = time.time_ns()
+        copies = (load.saves_stdout, load.saves_stderr)
+        self._process = subprocess.Popen(  # noqa: S603 - it is what the user asked to run
+            load.words,
+            stdout=subprocess.PIPE if load.saves_stdout else None,
+            stderr=subprocess.PIPE if load.saves_stderr else None,
+            # Ctrl-C reaches the command by the terminal, or by us when there is none.
+        )
+        streams = ((self._process.stdout, sys.stdout), (self._process.stderr, sys.stderr))
+        self._copiers = [
+            threading.Thread(target=_copy, args=(source, target.buffer, copy), daemon=True)
+            for (source, target), copy in zip(streams, copies, strict=True) if source is not None and copy is not None
+        ]
+        for each in self._copiers:
+            each.start()
+
+    def wait(self, seconds: float) -> int | None:
+        """Wait for its end; return its exit code as a shell tells it, null when it still runs."""
+        try:
+            code = self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
+        for each in self._copiers:
+            each.join(5.0)
+        return code if code >= 0 else 128 - code
+
+    def tell(self, number: int) -> None:
+        """Pass a signal on, unless the terminal has done it: Ctrl-C goes to all that run in the foreground."""
+        if number != signal.SIGINT or not os.isatty(0):
+            self._process.send_signal(number)
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._process.kill()
+
+
+def finish(load: Load) -> str | None:
+    """Run what makes its log readable; returns what went wrong, if anything."""
+    if not load.after:
+        return None
+    done = subprocess.run(load.after, capture_output=True, text=True, check=False)  # noqa: S603 - as above
+    return None if done.returncode == 0 else f"`{' '.join(load.after[:2])}` failed: {done.stderr.strip()[:200]}"
+
+
+def _copy(source: IO[bytes], target: IO[bytes], copy: Path) -> None:
+    with copy.open("wb") as file:
+        while data := source.read1(1 << 16):  # type: ignore[attr-defined]
+            file.write(data)
+            file.flush()
+            try:
+                target.write(data)
+                target.flush()
+            except (OSError, ValueError):
+                continue  # nobody reads it any more: the copy goes on
+    source.close()
