@@ -83,8 +83,7 @@ def record(
 
     Exit code: the command's own. Without a command 0. When there is no recording, 2 or 4.
 
-    Example: zdtrace record -n shop --ingress ingress-nginx -o rollout.zdtrace -- fortio load -a -c 50 -qps 500 -t 60s
-    http://example.com/
+    Example: zdtrace record --ingress ingress-nginx -o rollout.zdtrace -- fortio load -qps 500 -t 60s http://example.com/
     """
     from zdtrace.collectors.api import Access, connect
     from zdtrace.collectors.labels import requirements
