@@ -38,3 +38,7 @@ wheel:
 # new pins of all that we need, with hashes; needs uv
 pins:
     uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --upgrade --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "just pins" -o requirements-dev.txt
+
+# how right the verdicts are over all labelled recordings, see tests/accuracy
+accuracy *words:
+    python tests/accuracy {{words}}

@@ -1,0 +1,131 @@
+"""Other versions of a recording, made from its tables: without the proxy's log, with a wrong clock, with lost events.
+
+Each function writes a new recording beside the old one, whose unchanged files it links.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+
+from zdtrace.recording import manifest as manifests
+from zdtrace.recording.manifest import DataFile, Manifest, Source
+from zdtrace.recording.store import open_recording
+
+Change = Callable[[pl.DataFrame], pl.DataFrame]
+_PROXY_FORMATS = re.compile(r"nginx|envoy|haproxy|traefik|caddy|contour|audit|kube-proxy")
+
+
+def without_proxy(recording: Path, target: Path) -> None:
+    """Keep the client's log and what a watch shows: no log of a proxy, kube-proxy or API server."""
+    _write(recording, target, keep=lambda source: not _PROXY_FORMATS.search(source.format))
+
+
+def with_clock_shifted(recording: Path, target: Path, clock: str, seconds: float) -> None:
+    """Move all that one clock wrote; of the recorder's that is when it saw what the API told."""
+    shift = round(seconds * 1e9)
+
+    def moved(rows: pl.DataFrame) -> pl.DataFrame:
+        instants = [name for name in rows.columns if name.endswith("_at_ns")]
+        return rows.with_columns(pl.col(name) + shift for name in instants)
+
+    shifted = {source.source_id for source in open_recording(recording).manifest.sources if source.clock == clock}
+    _write(recording, target, change=lambda file: moved if _source_of(file) in shifted else None)
+
+
+def with_events_dropped(recording: Path, target: Path, share: float, seed: int) -> None:
+    """Lose a share of what the watch told."""
+    def dropped(rows: pl.DataFrame) -> pl.DataFrame:
+        dice = random.Random(seed)  # noqa: S311
+        return rows.filter(pl.Series([dice.random() >= share for _ in range(rows.height)], dtype=pl.Boolean))
+
+    _write(recording, target, change=lambda file: dropped if file.table == "objects" else None)
+
+
+def with_addresses_reused(recording: Path, target: Path) -> bool:
+    """Give each new pod the address of one that was gone before; False when no pod was gone in time."""
+    opened = open_recording(recording)
+    renamed = _reusable(opened.files("objects"), opened.files("proxy_requests"))
+    if not renamed:
+        return False
+    pattern = re.compile(r"(?<![\d.])(" + "|".join(map(re.escape, renamed)) + r")(?![\d.])")
+
+    def readdressed(rows: pl.DataFrame) -> pl.DataFrame:
+        told = ("object", "upstream_addresses", "upstream_address", "message")
+        texts = [name for name in told if name in rows.columns]
+        return rows.with_columns(
+            pl.col(name).map_elements(lambda text: pattern.sub(lambda found: renamed[found[1]], text), pl.String)
+            for name in texts
+        )
+
+    tables = ("objects", "proxy_requests", "proxy_events", "client_messages")
+    _write(recording, target, change=lambda file: readdressed if file.table in tables else None)
+    return True
+
+
+def _reusable(objects: list[str], access: list[str]) -> dict[str, str]:
+    """Return the address that each pod is to get: of the pod gone for the longest, and that no proxy tried since."""
+    pods = pl.read_parquet(objects).filter(pl.col("kind") == "Pod").select(
+        "observed_at_ns", "event_type", "uid",
+        pl.col("object").str.json_path_match("$.status.podIP").alias("ip"),
+    ).filter(pl.col("ip").is_not_null())
+    lives = pods.group_by("uid").agg(
+        pl.col("ip").first(),
+        pl.col("observed_at_ns").min().alias("from_ns"),
+        pl.col("observed_at_ns").filter(pl.col("event_type") == "DELETED").max().alias("gone_ns"),
+    ).sort("from_ns", "uid").rows(named=True)
+    tried: dict[str, int] = {}
+    if access:
+        for addresses, ended in pl.read_parquet(access).select("upstream_addresses", "ended_at_ns").iter_rows():
+            for address in re.findall(r"[\d.]+(?=:)", addresses or ""):
+                tried[address] = max(tried.get(address, 0), ended)
+    found: dict[str, str] = {}
+    for new in lives:
+        free = [
+            old for old in lives
+            if old["gone_ns"] and max(old["gone_ns"], tried.get(old["ip"], 0)) + 50_000_000 < new["from_ns"]
+            and old["ip"] not in found.values() and old["ip"] not in found and old["uid"] != new["uid"]
+        ]
+        if free:
+            found[new["ip"]] = min(free, key=lambda old: old["gone_ns"])["ip"]
+    return found
+
+
+def _source_of(file: DataFile) -> int:
+    return int(Path(file.path).name.split("-")[0])
+
+
+def _write(
+    recording: Path,
+    target: Path,
+    keep: Callable[[Source], bool] = lambda source: True,
+    change: Callable[[DataFile], Change | None] = lambda file: None,
+) -> None:
+    """Write the sources that stay, each table through its change."""
+    manifest = manifests.read(recording)
+    kept = {source.source_id for source in manifest.sources if keep(source)}
+    files = [
+        _file(recording, target, file, change(file)) for file in manifest.files if _source_of(file) in kept
+    ]
+    sources = tuple(source for source in manifest.sources if source.source_id in kept)
+    written: Manifest = replace(manifest, sources=sources, files=tuple(files))
+    manifests.write(target, written)
+
+
+def _file(recording: Path, target: Path, file: DataFile, change: Change | None) -> DataFile:
+    path = target / file.path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if change is None:
+        os.link(recording / file.path, path)
+        return file
+    rows = change(pl.read_parquet(recording / file.path))
+    rows.write_parquet(path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return replace(file, rows=rows.height, bytes=path.stat().st_size, sha256=digest)
