@@ -18,10 +18,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from fake_rbac import Attributes, Rules, attributes
+
 from zdtrace.collectors.resources import RESOURCES
 
 Found = dict[str, Any]
-SERVED = {each.name for each in RESOURCES if not each.is_optional} | {"endpoints"}
+SERVED = {each.name for each in RESOURCES if not each.is_optional} | {"endpoints", "configmaps"}
 KINDS = {each.name: each for each in RESOURCES}
 
 
@@ -38,6 +40,11 @@ def thing(kind: str, name: str, namespace: str | None = "default", **rest: Any) 
     return {"kind": kind, "metadata": {**metadata, **rest.pop("metadata", {})}, **rest}
 
 
+def is_meant(found: Found, query: dict[str, str]) -> bool:
+    field = query.get("fieldSelector")
+    return field is None or field == f"metadata.name={found['metadata']['name']}"
+
+
 class FakeApi:
     def __init__(self) -> None:
         self.lock = threading.Condition()
@@ -48,6 +55,9 @@ class FakeApi:
         self.cuts: Counter[str] = Counter()
         self.mid_line: set[str] = set()
         self.refused: set[str] = set()
+        self.rules: Rules | None = None
+        self.installed: set[str] = set()
+        self.configz: dict[str, Found] = {}
         self.broken_lists: Counter[str] = Counter()
         self.logs: dict[str, list[str]] = {}
         self.log_cuts = 0
@@ -64,6 +74,9 @@ class FakeApi:
 
             def do_GET(self) -> None:
                 fake.answer(self)
+
+            def do_POST(self) -> None:
+                fake.review(self, json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -166,15 +179,20 @@ class FakeApi:
         url = urlsplit(request.path)
         query = {name: values[0] for name, values in parse_qs(url.query).items()}
         self.paths.append(request.path)
-        name = url.path.rsplit("/", 1)[-1]
+        home, name = url.path.rsplit("/", 2)[-2:]
+        asked = attributes("GET", request.path)
         try:
             if name in ("version", "livez"):
                 self._json(request, {"gitVersion": "v1.37.0"})
+            elif asked is not None and not self._allows(asked):
+                self._status(request, 403, f"{asked.resource} is forbidden")
+            elif name == "configz":
+                self._json(request, {"kubeletconfig": self.configz[url.path.split("/")[-3]]})
             elif name == "log":
                 self._log(request, url.path.split("/")[-2], query)
-            elif name in self.refused:
-                self._status(request, 403, f"{name} is forbidden")
-            elif name not in SERVED:
+            elif home in SERVED and name not in SERVED:
+                self._one(request, home, name)
+            elif name not in SERVED | self.installed:
                 self._status(request, 404, "not found")
             elif query.get("watch") == "true":
                 self._watch(request, name, query)
@@ -182,6 +200,27 @@ class FakeApi:
                 self._list(request, url.path, name, query)
         except (BrokenPipeError, ConnectionResetError):
             request.close_connection = True
+
+    def _allows(self, asked: Attributes) -> bool:
+        """`refused` holds resources, or with their group in front of a stroke one API of them."""
+        is_refused = bool({asked.resource, f"{asked.group}/{asked.resource}"} & self.refused)
+        return not is_refused and (self.rules is None or self.rules.allow(asked))
+
+    def review(self, request: BaseHTTPRequestHandler, review: Found) -> None:
+        found = review["spec"]["resourceAttributes"]
+        resource = "/".join(filter(None, (found["resource"], found.get("subresource"))))
+        asked = Attributes(
+            found["verb"], found.get("group", ""), resource, found.get("namespace", ""), found.get("name", "")
+        )
+        self._json(request, {**review, "status": {"allowed": self._allows(asked)}}, 201)
+
+    def _one(self, request: BaseHTTPRequestHandler, resource: str, name: str) -> None:
+        every = self.objects.get(resource, {}).values()
+        found = next((each for each in every if each["metadata"]["name"] == name), None)
+        if found is None:
+            self._status(request, 404, f"{name} not found")
+        else:
+            self._json(request, found)
 
     def _json(self, request: BaseHTTPRequestHandler, found: Found, status: int = 200) -> None:
         data = json.dumps(found).encode()
@@ -199,7 +238,7 @@ class FakeApi:
             wanted = path.split("/namespaces/")[1].split("/")[0] if "/namespaces/" in path else None
             every = [
                 each for each in self.objects.get(name, {}).values()
-                if wanted is None or each["metadata"].get("namespace") == wanted
+                if (wanted is None or each["metadata"].get("namespace") == wanted) and is_meant(each, query)
             ]
             start = int(query.get("continue", "0"))
             size = min(self.page, int(query.get("limit", "1000000")))
@@ -248,6 +287,8 @@ class FakeApi:
                 return
             for version, line in new:
                 at = version
+                if "fieldSelector" in query and not is_meant(json.loads(line)["object"], query):
+                    continue
                 # In two pieces: a chunk is no line.
                 self._chunk(request, line[: len(line) // 2])
                 self._chunk(request, line[len(line) // 2:])

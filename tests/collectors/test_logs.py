@@ -68,14 +68,34 @@ def test_query_values_and_headers_never_reach_the_journal(fake: FakeApi, listen:
     assert '"GET /x?token=*** HTTP/1.1" 200' in written(heard, "access")[0]
 
 
-def test_the_log_format_comes_from_the_config_map_that_the_arguments_name(
+def test_the_log_format_comes_from_the_config_map_that_the_arguments_name_and_its_changes_are_heard(
     fake: FakeApi, listen: Callable[..., Any]
 ) -> None:
     assert config_maps(controller()) == [("ingress", "nginx-config")]
     fake.put("pods", controller())
+    settings = thing("ConfigMap", "nginx-config", "ingress", data={"log-format": "$msec", "other": "c4nary"})
+    fake.put("configmaps", settings)
+    fake.put("configmaps", thing("ConfigMap", "other", "ingress"))
     heard = listen(ingresses=(Ingress("ingress"),))
-    heard.until(lambda: any("configmaps/nginx-config" in path for path in fake.paths))
-    assert any("nginx-config" in warning for warning in heard.warnings), "there is none in this cluster"
+    heard.until(lambda: heard.names("ConfigMap"))
+    fake.put("configmaps", settings)
+    fake.put("configmaps", thing("ConfigMap", "other", "ingress"))
+    heard.until(lambda: len(heard.versions("ConfigMap")) == 2)
+    assert [event_type for event_type, _, _ in heard.versions("ConfigMap")] == ["LISTED", "MODIFIED"]
+    assert heard.names("ConfigMap") == {"nginx-config"}
+    assert "c4nary" not in str(heard.lines())
+
+
+def test_what_replaced_a_controller_and_what_is_told_of_it_is_recorded(
+    fake: FakeApi, listen: Callable[..., Any]
+) -> None:
+    fake.put("pods", controller())
+    fake.put("replicasets", thing("ReplicaSet", "nginx", "ingress"))
+    about = {"kind": "Pod", "namespace": "ingress", "name": "nginx-1"}
+    fake.put("events", thing("Event", "nginx-1.17", "ingress", involvedObject=about, reason="RELOAD"))
+    heard = listen(ingresses=(Ingress("ingress"),))
+    heard.until(lambda: heard.names("Event") == {"nginx-1.17"})
+    assert heard.names("ReplicaSet") == {"nginx"}
 
 
 def test_other_namespaces_pods_are_recorded_too(fake: FakeApi, listen: Callable[..., Any]) -> None:

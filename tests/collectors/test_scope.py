@@ -70,6 +70,29 @@ def test_a_service_belongs_as_soon_as_a_pod_makes_it(fake: FakeApi, listen: Call
     assert heard.names("Service") == {"late"}
 
 
+def test_owners_belong_although_no_label_of_theirs_is_selected(fake: FakeApi, listen: Callable[..., Any]) -> None:
+    hash_only = {"pod-template-hash": "abc"}
+    fake.put("deployments", workload("Deployment", "demo", OURS))
+    fake.put("replicasets", thing(
+        "ReplicaSet", "demo-abc", spec={"template": {"metadata": {"labels": {**OURS, **hash_only}}}},
+        metadata={"ownerReferences": [{"kind": "Deployment", "uid": "uid-Deployment-demo"}]},
+    ))
+    fake.put("pods", pod("demo-abc-1", labels={**OURS, **hash_only}))
+    heard = listen(selector="pod-template-hash=abc")
+    heard.until(lambda: heard.names("Deployment") == {"demo"})
+
+
+def test_a_budget_that_selects_by_expressions_belongs(fake: FakeApi, listen: Callable[..., Any]) -> None:
+    for name, values in (("ours", ["demo"]), ("theirs", ["other"])):
+        fake.put("poddisruptionbudgets", thing("PodDisruptionBudget", name, spec={"selector": {"matchExpressions": [
+            {"key": "app", "operator": "In", "values": values}, {"key": "old", "operator": "DoesNotExist"},
+        ]}}))
+    fake.put("pods", pod("demo-1", labels=OURS))
+    heard = listen(selector="app=demo")
+    heard.until(lambda: heard.names("PodDisruptionBudget"))
+    assert heard.names("PodDisruptionBudget") == {"ours"}
+
+
 def test_all_means_all(fake: FakeApi, listen: Callable[..., Any]) -> None:
     fake.put("nodes", thing("Node", "node2", None))
     heard = listen(everything=True)

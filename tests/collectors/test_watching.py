@@ -113,6 +113,27 @@ def test_apis_that_are_not_installed_are_no_gaps(fake: FakeApi, listen: Listen) 
     assert heard.late == []
 
 
+def test_apis_that_are_not_installed_are_not_missing_for_somebody_who_may_not_ask(
+    fake: FakeApi, listen: Listen
+) -> None:
+    fake.refused = {"httproutes"}
+    assert listen().warnings == []
+
+
+def test_routes_of_the_gateway_api_are_heard_where_it_is_installed(fake: FakeApi, listen: Listen) -> None:
+    fake.installed = {"httproutes", "gateway.networking.k8s.io"}
+    fake.put("httproutes", thing("HTTPRoute", "demo"))
+    assert listen().names("HTTPRoute") == {"demo"}
+
+
+def test_without_a_right_to_old_events_new_ones_are_taken(fake: FakeApi, listen: Listen) -> None:
+    fake.refused = {"/events"}
+    fake.put("events", thing("Event", "demo.17"))
+    heard = listen()
+    assert heard.names("Event") == {"demo.17"}
+    assert heard.warnings == []
+
+
 def test_lines_that_are_no_json_are_counted(fake: FakeApi, listen: Listen) -> None:
     heard = listen()
     fake.say("pods", b'{"type":"ADDED","object":17}')

@@ -39,6 +39,23 @@ def matches(parts: tuple[Requirement, ...], labels: Mapping[str, str]) -> bool:
     return all(part.holds(labels) for part in parts)
 
 
+def requirements_of(selector: object) -> tuple[Requirement, ...]:
+    """Return the parts of a selector as objects hold it, with `matchLabels` and `matchExpressions`."""
+    if not isinstance(selector, Mapping):
+        return ()
+    labels, expressions = selector.get("matchLabels"), selector.get("matchExpressions")
+    parts = [
+        Requirement(str(key), frozenset({str(value)}))
+        for key, value in (labels.items() if isinstance(labels, Mapping) else ())
+    ]
+    for each in expressions if isinstance(expressions, list) else ():
+        if isinstance(each, Mapping):
+            operator, values = each.get("operator"), each.get("values") or ()
+            of_any = None if operator in ("Exists", "DoesNotExist") else frozenset(map(str, values))
+            parts.append(Requirement(str(each.get("key")), of_any, operator in ("NotIn", "DoesNotExist")))
+    return tuple(parts)
+
+
 def _requirement(part: str, whole: str) -> Requirement:
     if found := _SET.fullmatch(part):
         values = frozenset(each.strip() for each in found[3].split(","))

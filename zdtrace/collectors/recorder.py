@@ -13,9 +13,10 @@ from zdtrace.collectors.api import Api, ApiFailure
 from zdtrace.collectors.clocks import Bounds, ClockSampler
 from zdtrace.collectors.labels import requirements
 from zdtrace.collectors.logs import Follower, containers
-from zdtrace.collectors.resources import CONFIG_MAPS, PODS, RESOURCES
+from zdtrace.collectors.resources import CONFIG_MAPS, OF_CONTROLLERS, PODS, RESOURCES, Resource
 from zdtrace.collectors.scope import Everything, Touched
-from zdtrace.collectors.watching import Collection, Desk, Scope, Watcher
+from zdtrace.collectors.settings import NodeSettings, read_proxy_settings
+from zdtrace.collectors.watching import Desk, Scope, Watcher
 from zdtrace.errors import UsageError
 from zdtrace.recording.journal import Journal
 from zdtrace.recording.redaction import DEFAULT, Policy, redact
@@ -69,10 +70,10 @@ class Recorder:
         else:
             scope = touched = Touched(wanted.selector)
             touched.take = self._take_late
-        self.desk = Desk(journal, scope, wanted.policy)
+        self._node_settings = NodeSettings(api, self._take_late)
+        self.desk = Desk(journal, _Nodes(scope, self._node_settings), wanted.policy)
         self.watchers = [self._watcher(each) for each in RESOURCES]
         self.followers: dict[tuple[str, str, str], Follower] = {}
-        self._late = Collection(PODS)
         self._lock = threading.Lock()
         self._controllers = [self._controller(each) for each in wanted.ingresses]
         self._clocks = [ClockSampler("apiserver", self._api_date, self._tell_clock)]
@@ -88,9 +89,10 @@ class Recorder:
 
     def start(self) -> list[str]:
         """Begin to listen and wait until all do; returns the sources that still do not."""
-        every = [*self.watchers, *(each.watcher for each in self._controllers)]
-        for thread in [*every, *self._clocks]:
+        every = [*self.watchers, *(watcher for each in self._controllers for watcher in each.watchers)]
+        for thread in [*every, *self._clocks, self._node_settings]:
             thread.start()
+        read_proxy_settings(self._api, self._take_late, self._warn)
         deadline = time.monotonic() + _READY_S
         for each in every:
             each.ready.wait(max(0.0, deadline - time.monotonic()))
@@ -100,8 +102,9 @@ class Recorder:
         """End all listening; everything heard is in the journal then."""
         with self._lock:
             followers = list(self.followers.values())
-        threads: list[Watcher | Follower | ClockSampler] = [
-            *self.watchers, *(each.watcher for each in self._controllers), *followers, *self._clocks,
+            of_controllers = [watcher for each in self._controllers for watcher in each.watchers]
+        threads: list[Watcher | Follower | ClockSampler | NodeSettings] = [
+            *self.watchers, *of_controllers, *followers, *self._clocks, self._node_settings,
         ]
         for thread in threads:
             thread.stop()
@@ -163,20 +166,24 @@ class Recorder:
                 if (home, name) == (namespace, pod):
                     follower.gone()
 
-    def record_config_map(self, namespace: str, name: str) -> None:
-        """Record the settings of a controller as they are now: how it writes its log stands there."""
-        path = f"/api/v1/namespaces/{namespace}/configmaps/{name}"
-        try:
-            found = self._api.get(path)
-        except ApiFailure as failure:
-            self._warn(f"the settings of the ingress controller ({namespace}/{name}) will be missing: {failure.words}")
-            return
-        found = {"kind": CONFIG_MAPS.kind, "apiVersion": CONFIG_MAPS.api_version, **found}
-        self._take_late(found)
+
+class _Nodes:
+    """A scope that tells of each node that belongs."""
+
+    def __init__(self, scope: Scope, settings: NodeSettings) -> None:
+        self._scope = scope
+        self._settings = settings
+
+    def wants(self, event_type: str, found: dict[str, Any]) -> bool:
+        """Ask the scope."""
+        is_wanted = self._scope.wants(event_type, found)
+        if is_wanted and found.get("kind") == "Node":
+            self._settings.note(found)
+        return is_wanted
 
 
 class _Controller:
-    """An ingress controller: its pods are recorded, their logs followed."""
+    """An ingress controller: its pods, what makes them and what is told of them are recorded, their logs followed."""
 
     def __init__(self, recorder: Recorder, ingress: Ingress) -> None:
         self._recorder = recorder
@@ -184,25 +191,48 @@ class _Controller:
         self._config_maps: set[tuple[str, str]] = set()
         wanted = recorder._wanted
         self._is_wanted = bool(wanted.selector) or wanted.namespace not in (None, ingress.namespace)
+        self._touched = Touched(ingress.selector)
+        self._touched.take = recorder._take_late
         self.desk = Desk(recorder._journal, self, recorder._wanted.policy)
         selectors = {"labelSelector": ingress.selector} if ingress.selector else None
-        self.watcher = Watcher(
-            recorder._api, self.desk, PODS, ingress.namespace, selectors=selectors,
-            subject=f"ingress pods of {ingress.namespace}", warn=recorder._warn,
+        self.watchers = [self._watcher(PODS, ingress.namespace, selectors)]
+        if self._is_wanted:
+            self.watchers += [self._watcher(each, ingress.namespace) for each in OF_CONTROLLERS]
+
+    def _watcher(
+        self, resource: Resource, namespace: str, selectors: dict[str, str] | None = None, subject: str | None = None
+    ) -> Watcher:
+        recorder = self._recorder
+        return Watcher(
+            recorder._api, self.desk, resource, namespace, selectors=selectors,
+            subject=subject or f"ingress {resource.name} of {namespace}", warn=recorder._warn,
         )
 
     def wants(self, event_type: str, found: dict[str, Any]) -> bool:
         """Follow the pod. It belongs to the recording, unless it is recorded with all of its namespace anyway."""
-        metadata = found.get("metadata") or {}
-        if event_type == "DELETED":
-            self._recorder.unfollow(str(metadata.get("namespace")), str(metadata.get("name")))
-            return self._is_wanted
-        self._recorder.follow(found, self._since_ns)
-        for each in config_maps(found):
-            if each not in self._config_maps:
-                self._config_maps.add(each)
-                self._recorder.record_config_map(*each)
-        return self._is_wanted
+        if found.get("kind") == CONFIG_MAPS.kind:
+            return True
+        if found.get("kind") == PODS.kind:
+            metadata = found.get("metadata") or {}
+            if event_type == "DELETED":
+                self._recorder.unfollow(str(metadata.get("namespace")), str(metadata.get("name")))
+            else:
+                self._recorder.follow(found, self._since_ns)
+                self._listen_to_settings(found)
+        return self._is_wanted and self._touched.wants(event_type, found)
+
+    def _listen_to_settings(self, pod: dict[str, Any]) -> None:
+        """Listen to the ConfigMaps that a controller's pod names: how it writes its log stands there."""
+        for namespace, name in config_maps(pod):
+            if (namespace, name) in self._config_maps:
+                continue
+            self._config_maps.add((namespace, name))
+            # A right to one ConfigMap is a right to watch it by its name.
+            watcher = self._watcher(
+                CONFIG_MAPS, namespace, {"fieldSelector": f"metadata.name={name}"}, f"settings {namespace}/{name}"
+            )
+            self.watchers.append(watcher)
+            watcher.start()
 
 
 def config_maps(pod: dict[str, Any]) -> list[tuple[str, str]]:

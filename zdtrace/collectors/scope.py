@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
-from zdtrace.collectors.labels import Requirement, matches, requirements
+from zdtrace.collectors.labels import Requirement, matches, requirements, requirements_of
 
 _WORKLOADS = frozenset({"ReplicaSet", "Deployment", "StatefulSet", "DaemonSet"})
 _ASIDE = 5_000
@@ -37,6 +37,7 @@ class Touched:
         self._labels: dict[str, set[frozenset[tuple[str, str]]]] = {}
         self._names: set[tuple[str, str, str]] = set()
         self._nodes: set[str] = set()
+        self._owners: set[str] = set()
         self._aside: OrderedDict[str, tuple[str, dict[str, Any]]] = OrderedDict()
 
     def wants(self, event_type: str, found: dict[str, Any]) -> bool:
@@ -55,7 +56,7 @@ class Touched:
 
     @property
     def _size(self) -> int:
-        return len(self._names) + len(self._nodes) + sum(map(len, self._labels.values()))
+        return len(self._names) + len(self._nodes) + len(self._owners) + sum(map(len, self._labels.values()))
 
     def _put_aside(self, uid: str, event_type: str, found: dict[str, Any]) -> None:
         if event_type == "DELETED":
@@ -79,7 +80,7 @@ class Touched:
         kind = str(found.get("kind"))
         if kind in ("Node", "Lease"):
             return (found.get("metadata") or {}).get("name") in self._nodes
-        if self._is_namespace or kind == "Pod":
+        if self._is_namespace or kind == "Pod" or (found.get("metadata") or {}).get("uid") in self._owners:
             return True
         spec = found.get("spec") or {}
         if kind in _WORKLOADS:
@@ -93,7 +94,8 @@ class Touched:
         if kind == "Service":
             return self._selects(namespace, spec.get("selector") or {})
         if kind == "PodDisruptionBudget":
-            return self._selects(namespace, (spec.get("selector") or {}).get("matchLabels") or {})
+            parts = requirements_of(spec.get("selector"))
+            return any(matches(parts, dict(labels)) for labels in self._labels.get(namespace, ()))
         if kind == "EndpointSlice":
             service = (metadata.get("labels") or {}).get("kubernetes.io/service-name")
             return ("Service", namespace, service) in self._names
@@ -130,8 +132,10 @@ class Touched:
             return
         if kind not in ("Event", "Node", "Lease"):
             self._names.add(key)
+        metadata = found.get("metadata") or {}
+        self._owners.update(str(each.get("uid")) for each in metadata.get("ownerReferences") or ())
         if kind == "Pod":
-            self._note_labels(namespace, (found.get("metadata") or {}).get("labels") or {})
+            self._note_labels(namespace, metadata.get("labels") or {})
         elif kind in _WORKLOADS:
             self._note_labels(namespace, ((spec.get("template") or {}).get("metadata") or {}).get("labels") or {})
 

@@ -294,8 +294,9 @@ class Watcher(threading.Thread):
         if failure.status == _GONE:
             self._collection.resource_version = None
             return True
-        is_missing = failure.status in _NOT_SERVED
-        if not (is_missing or failure.is_refusal):
+        is_refusal = failure.is_refusal
+        is_missing = failure.status in _NOT_SERVED or (is_refusal and not self._is_installed())
+        if not (is_missing or is_refusal):
             return True
         if self._resource.fallback is not None and not self._collection.is_listed:
             self._resource = self._resource.fallback
@@ -303,11 +304,21 @@ class Watcher(threading.Thread):
             return True
         self._lose(failure.words)
         self.state = "not served" if is_missing else "refused"
-        if failure.is_refusal:
+        if not is_missing:
             self._warn(f"{self.subject} will be missing: {failure.words}")
             if self._lost is None:
                 self._lost = (self._heard_at_ns, f"right missing: {failure.words}")
         return False
+
+    def _is_installed(self) -> bool:
+        """Tell whether there is such an API: who may not read it is refused before that is looked at."""
+        if not self._resource.is_optional:
+            return True
+        try:
+            self._api.get(f"/apis/{self._resource.group}")
+        except ApiFailure as failure:
+            return failure.status not in _NOT_SERVED
+        return True
 
     def _leave(self) -> None:
         if self.state == "waiting":
