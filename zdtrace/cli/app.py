@@ -38,6 +38,7 @@ COMMANDS = (
     Entry("diff", "zdtrace.cli.comparing", "diff", "Compare two runs"),
     Entry("sql", "zdtrace.cli.querying", "sql", "Open a recording in DuckDB"),
     Entry("queries", "zdtrace.cli.querying", "queries", "List the library of SQL"),
+    Entry("rbac", "zdtrace.cli.granting", "rbac", "Print the least rights that recording needs"),
     Entry("demo", "zdtrace.cli.demo", "demo", "Analyse a shipped real recording"),
 )
 """Every command, in the order of `--help`. To add one, write its function and its line here."""

@@ -189,6 +189,17 @@ def connect(access: Access) -> Api:
     return api
 
 
+def namespace_of(access: Access) -> str:
+    """Return the namespace that kubectl would mean when none is said; asks no cluster."""
+    from kubernetes.client.configuration import Configuration
+    from kubernetes.config.config_exception import ConfigException
+
+    try:
+        return _load(Configuration(), access)
+    except (ConfigException, OSError, ValueError):
+        return "default"
+
+
 def _load(configuration: Any, access: Access) -> str:
     """Fill in the configuration; return the namespace that is meant when none is said."""
     from kubernetes import config

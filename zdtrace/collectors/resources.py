@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-
 VERBS = ("list", "watch")
 """What listening to a resource takes."""
 
@@ -75,7 +74,7 @@ RESOURCES: tuple[Resource, ...] = (
     _route("grpcroutes", "GRPCRoute", "v1", _route("grpcroutes", "GRPCRoute", "v1alpha2")),
     _route("tlsroutes", "TLSRoute", "v1", _route("tlsroutes", "TLSRoute", "v1alpha2")),
     _route("tcproutes", "TCPRoute", "v1alpha2"),
-    Resource("horizontalpodautoscalers", "HorizontalPodAutoscaler", "autoscaling", "v2", "that an autoscaler scaled in"),
+    Resource("horizontalpodautoscalers", "HorizontalPodAutoscaler", "autoscaling", "v2", "that one scaled in"),
     Resource("poddisruptionbudgets", "PodDisruptionBudget", "policy", "v1", "what evictions were allowed to take"),
     EVENTS,
     Resource("nodes", "Node", "", "v1", "that a node was drained or lost", is_namespaced=False),

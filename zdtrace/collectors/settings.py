@@ -21,8 +21,8 @@ _PROXY_FIELDS = (
     "mode", "iptables", "ipvs", "nftables", "conntrack", "configSyncPeriod", "detectLocalMode", "featureGates",
 )
 _KUBELET_FIELDS = (
-    "shutdownGracePeriod", "shutdownGracePeriodCriticalPods", "shutdownGracePeriodByPodPriority", "nodeStatusUpdateFrequency",
-    "nodeLeaseDurationSeconds", "evictionHard", "evictionSoft", "evictionSoftGracePeriod", "evictionMaxPodGracePeriod",
+    "shutdownGracePeriod", "shutdownGracePeriodCriticalPods", "shutdownGracePeriodByPodPriority",
+    "nodeStatusUpdateFrequency", "nodeLeaseDurationSeconds", "evictionHard", "evictionSoft", "evictionSoftGracePeriod", "evictionMaxPodGracePeriod",
     "syncFrequency", "maxPods", "serializeImagePulls", "featureGates",
 )
 _LARGEST = 1 << 20
@@ -95,7 +95,8 @@ def proxy_settings(config_map: Mapping[str, Any]) -> dict[str, Any] | None:
     import yaml
 
     data = config_map.get("data")
-    text = next((each for key, each in data.items() if key.startswith("config")), None) if isinstance(data, dict) else None
+    values = data.items() if isinstance(data, dict) else ()
+    text = next((value for key, value in values if key.startswith("config")), None)
     if not isinstance(text, str) or len(text) > _LARGEST:
         return None
     try:
