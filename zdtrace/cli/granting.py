@@ -27,7 +27,7 @@ def rbac(
         "--configmap", metavar="NAME", help="What holds the controller's settings; usual names when not said.",
     )] = None,
     node_settings: Annotated[bool, typer.Option(
-        "--node-settings", help="Also what reading kubelets' settings takes: get of nodes/proxy, which allows much more.",
+        "--node-settings", help="Also get of nodes/proxy, to read kubelets' settings; it allows much more than that.",
     )] = False,
     chaos: Annotated[bool, typer.Option(
         "--chaos", help="Also what experiments take: ending pods, rollouts, scaling, cordoning nodes.",

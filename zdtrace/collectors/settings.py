@@ -22,8 +22,8 @@ _PROXY_FIELDS = (
 )
 _KUBELET_FIELDS = (
     "shutdownGracePeriod", "shutdownGracePeriodCriticalPods", "shutdownGracePeriodByPodPriority",
-    "nodeStatusUpdateFrequency", "nodeLeaseDurationSeconds", "evictionHard", "evictionSoft", "evictionSoftGracePeriod", "evictionMaxPodGracePeriod",
-    "syncFrequency", "maxPods", "serializeImagePulls", "featureGates",
+    "nodeStatusUpdateFrequency", "nodeLeaseDurationSeconds", "evictionHard", "evictionSoft", "evictionSoftGracePeriod",
+    "evictionMaxPodGracePeriod", "syncFrequency", "maxPods", "serializeImagePulls", "featureGates",
 )
 _LARGEST = 1 << 20
 _MOST_NODES = 200
