@@ -43,14 +43,14 @@ def rbac(
     kubeconfig: Annotated[str | None, typer.Option(metavar="FILE", help="As kubectl's.")] = None,
     context: Annotated[str | None, typer.Option(metavar="NAME", help="As kubectl's.")] = None,
 ) -> None:
-    """Print the least rights that recording needs, as Roles and bindings to apply. Asks no cluster.
+    """Print the least rights that recording needs, as Roles and bindings for `kubectl apply -f -`. Asks no cluster.
 
     They are made from the same table as the recorder's sources: with exactly these, everything is recorded; each that
     is missing costs its source, one warning and a gap. Nothing in them can change anything, unless --chaos is given.
 
     Exit code 0; 2 when used wrongly.
 
-    Example: zdtrace rbac -n shop --ingress ingress-nginx | kubectl apply -f -
+    Example: zdtrace rbac -n shop --ingress ingress-nginx
     """
     import yaml
 
