@@ -11,6 +11,10 @@ ci *words:
 test *words:
     python -m pytest {{words}}
 
+# the tests that need no cluster: minutes instead of a quarter of an hour
+quick *words:
+    python -m pytest -m "not cluster" {{words}}
+
 # style, types, SQL, layers
 lint:
     ruff check . && mypy && sqlfluff lint --disable-progress-bar queries && lint-imports

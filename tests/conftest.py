@@ -21,6 +21,9 @@ hypothesis.settings.load_profile("zdtrace")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--write-golden", action="store_true", help="write the files in tests/golden anew")
+    parser.addoption(
+        "--kubeconfig", metavar="FILE", help="run tests/cluster on this cluster (kind, say) and not in tests/lab"
+    )
 
 
 @pytest.fixture

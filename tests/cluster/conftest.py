@@ -1,0 +1,71 @@
+"""A real cluster for all tests of this folder: built and started once, ended with the run."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from clusters import LAB, Cluster, Lab, why_no_lab
+
+HERE = Path(__file__).parent
+LAB_HOME = Path("/var/tmp")  # noqa: S108 - sockets in it need a short path, and the name is of this checkout alone
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark these tests, and run them last: the lab may still be building meanwhile."""
+    ours = [each for each in items if HERE in each.path.parents]
+    for each in ours:
+        each.add_marker(pytest.mark.cluster)
+    items.sort(key=lambda each: HERE in each.path.parents)
+
+
+@pytest.fixture(scope="session")
+def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    """The cluster that `--kubeconfig` names, else the lab."""
+    kubeconfig = request.config.getoption("--kubeconfig")
+    if kubeconfig:
+        yield Cluster(Path(kubeconfig).resolve())
+    else:
+        yield request.getfixturevalue("lab")
+
+
+@pytest.fixture(scope="session")
+def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """The lab, up. One that LAB_STATE names and that is up already is used as it is and left so."""
+    if request.config.getoption("--kubeconfig"):
+        pytest.skip("it breaks parts of the cluster, so it runs in the lab only (without --kubeconfig)")
+    cache = Path(os.environ.get("LAB_CACHE") or Path.home() / ".cache" / "zdtrace-lab")
+    if reason := why_no_lab(cache):
+        pytest.skip(f"{reason}; name a cluster with --kubeconfig FILE instead")
+    of_this_checkout = "zdtest-" + hashlib.sha256(str(HERE).encode()).hexdigest()[:6]
+    state = Path(os.environ.get("LAB_STATE", str(LAB_HOME / of_this_checkout)))
+    name = os.environ.get("LAB_NAME", of_this_checkout)
+    variables = {"LAB_CACHE": str(cache), "LAB_STATE": str(state), "LAB_NAME": name}
+    environment = {**os.environ, **variables}
+    with Path(f"{state}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        was_up = "LAB_STATE" in os.environ and (state / "node1.pid").exists()
+        _do("build", environment)
+        _do("up", environment)
+        yield Lab(
+            state / "admin.kubeconfig",
+            ("nsenter", f"--net=/run/netns/{name}-1"),
+            {**variables, "PATH": f"{cache}/bin:/usr/sbin:/sbin:{os.environ['PATH']}"},
+            state=state,
+        )
+        if not was_up:
+            _do("down", environment)
+
+
+def _do(script: str, environment: dict[str, str]) -> None:
+    done = subprocess.run(
+        [LAB / script], env=environment, capture_output=True, text=True, timeout=3000, check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    assert done.returncode == 0, f"tests/lab/{script} failed:\n{done.stdout[-2000:]}{done.stderr[-4000:]}"
