@@ -3,6 +3,7 @@
 -- Title: Sent to a pod that was gone, no answer
 -- Clause: went to a pod whose network was gone already
 -- Remedy: preStop sleep at least as long as the slowest path needs; a shorter connect timeout limits the damage
+-- Where: routing
 -- Prestop helps: yes
 -- Not when: no pod was ending near the start of the try: stale connection tracking or a network fault look the same
 -- Grain: one row per failed attempt that it explains

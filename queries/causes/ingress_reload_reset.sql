@@ -3,6 +3,7 @@
 -- Title: The proxy's reload broke the connection
 -- Clause: broke off when the proxy reloaded
 -- Remedy: reload less (batch changes, a proxy that takes endpoints without reload); longer worker-shutdown-timeout
+-- Where: routing
 -- Prestop helps: no
 -- Not when: the proxy's log has a line that names an upstream error: then the pod is the cause
 -- Grain: one row per failed attempt that it explains

@@ -3,6 +3,7 @@
 -- Title: Sent to a pod that did not listen yet
 -- Clause: went to a new pod that did not listen yet
 -- Remedy: a readiness probe (and a startup probe for slow starts) that asks the port that serves
+-- Where: startup
 -- Prestop helps: no
 -- Not when: the pod had answered before, a container of it had ended before (then it crashed), or it was being
 --               deleted

@@ -3,6 +3,7 @@
 -- Title: preStop longer than the grace period
 -- Clause: broke off when preStop outlasted the grace period
 -- Remedy: terminationGracePeriodSeconds above preStop plus drain time plus 2 s
+-- Where: shutdown
 -- Prestop helps: no: it is too long already
 -- Not when: preStop is shorter than the grace period, or its length is not known
 -- Grain: one row per failed attempt that it explains

@@ -1,5 +1,6 @@
 -- Everything dated that may lie behind a failure, one under the other: what pods, proxies and people did.
 --
+-- Kind:     table
 -- Grain:    one row per thing that happened
 -- Reads:    timeline.pod_lifecycles, timeline.container_exits, timeline.rollouts, staging.pod_versions,
 --           staging.container_states, staging.endpoint_versions, staging.api_writes,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ _PODS = 3
 _BEFORE_NS, _AFTER_NS = 5_000_000_000, 1_000_000_000
 _PROXY_STEPS = 8
 _OWN = "request"
+_NEEDED = ("findings.verdicts", "findings.near_misses", "timeline.moments", "timeline.attempt_pods")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Moment:
     clock: str
     reference: str | None
     is_own: bool = False
+    moment: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +100,25 @@ def tell(recording: Recording, wanted: str, settings: Mapping[str, str] | None =
     Raises UsageError when no failed request, or more than one, is called so.
     """
     engine = Engine(recording, settings)
-    engine.make("findings.verdicts", "findings.near_misses", "timeline.moments", "timeline.attempt_pods")
-    request = _row(engine, "timeline.failures", _find(engine, wanted))
+    engine.make(*_NEEDED)
+    return _told(engine, _find(engine, wanted))
+
+
+def tell_some(engine: Engine, request_ids: Iterable[str]) -> tuple[Story, ...]:
+    """Return the stories of failed requests that are called by their whole `request_id`, on an engine that is there."""
+    engine.make(*_NEEDED)
+    return tuple(_told(engine, each) for each in request_ids)
+
+
+def _told(engine: Engine, request_id: str) -> Story:
+    request = _row(engine, "timeline.failures", request_id)
     verdict = _row(engine, "findings.verdicts", request["request_id"], leave_out="evidence_at")
     tries = _tries(engine, request["request_id"])
     cause = _cause(engine, verdict, verdict["cause"])
     runner_up = _cause(engine, verdict, verdict["runner_up"])
     is_sure = verdict["tier"] == "A" or (verdict["tier"] == "B" and runner_up is None)
     return Story(
-        recording=recording.name,
+        recording=engine.recording.name,
         request=request,
         tries=tries,
         moments=_moments(engine, request, tries, verdict),
@@ -114,7 +126,7 @@ def tell(recording: Recording, wanted: str, settings: Mapping[str, str] | None =
         cause=cause,
         runner_up=runner_up,
         evidence_wanted=None if is_sure else words.evidence_wanted(
-            tables_of(recording), has_proxy_lines=verdict["matched_by"] == "id"
+            tables_of(engine.recording), has_proxy_lines=verdict["matched_by"] == "id"
         ),
     )
 
@@ -222,24 +234,25 @@ def _moments(
         *_of_pods(engine, verdict, start),
         *_of_proxies(engine, request["started_lo_ns"], request["ended_hi_ns"], start),
         *engine.rows(
-            "select lo_ns, hi_ns, subject, what, clock, reference from timeline.moments"
+            "select lo_ns, hi_ns, subject, what, clock, reference, moment from timeline.moments"
             " where about in ('rollout', 'mark') and lo_ns <= ? order by lo_ns desc limit 3",
             [request["ended_hi_ns"]],
         ),
     ]
     found = [
-        _moment(start, *(row[name] for name in ("lo_ns", "hi_ns", "subject", "what", "clock", "reference")))
+        _moment(start, *(row[name] for name in ("lo_ns", "hi_ns", "subject", "what", "clock", "reference", "moment")))
         for row in rows
     ]
     return tuple(sorted([*found, *_own(engine, request, tries, start)], key=lambda each: each.offset_ms))
 
 
 def _moment(
-    start: int, lo: int, hi: int, subject: str | None, what: str, clock: str, reference: str | None
+    start: int, lo: int, hi: int, subject: str | None, what: str, clock: str, reference: str | None,
+    moment: str | None = None,
 ) -> Moment:
     return Moment(
         offset_ms=((lo + hi) // 2 - start) / 1e6, doubt_ms=(hi - lo) / 2e6, subject=subject or "mark",
-        what=what, clock=clock, reference=reference, is_own=subject == _OWN,
+        what=what, clock=clock, reference=reference, is_own=subject == _OWN, moment=moment,
     )
 
 
@@ -279,7 +292,7 @@ def _of_pods(engine: Engine, verdict: Mapping[str, Any], start: int) -> list[dic
         "   and ($4 is null or attempt_pods.pod_uid = $4)"
         f"  group by attempt_pods.pod_uid order by distance_ns limit {_PODS}"
         ")"
-        " select lo_ns, hi_ns, subject, what, clock, reference from timeline.moments"
+        " select lo_ns, hi_ns, subject, what, clock, reference, moment from timeline.moments"
         " semi join suspects on moments.pod_uid = suspects.pod_uid",
         [start, verdict["request_id"], verdict["attempt"], verdict["pod_uid"]],
     )
@@ -288,7 +301,7 @@ def _of_pods(engine: Engine, verdict: Mapping[str, Any], start: int) -> list[dic
 def _of_proxies(engine: Engine, started: int, ended: int, start: int) -> list[dict[str, Any]]:
     """Return the nearest config changes; of those that say the same, the last before and the first after."""
     return engine.rows(
-        "select lo_ns, hi_ns, subject, what, clock, reference from timeline.moments"
+        "select lo_ns, hi_ns, subject, what, clock, reference, moment from timeline.moments"
         " where about = 'proxy' and lo_ns between $1 and $2"
         " qualify row_number() over ("
         "  partition by subject, what, lo_ns > $3 order by abs(lo_ns - $3), reference"

@@ -23,18 +23,18 @@ def table(comparison: Comparison, *, width: int, style: Style) -> str:
     supports = grid([Column(""), Column("")], [["-", each] for each in comparison.supports], width=width, style=style)
     return "\n".join([
         "".join(line + "\n" for line in (head, *more)),
-        *(grid(*each, width=width, style=style) for each in _tables(comparison)),
+        *(grid(*each, width=width, style=style) for each in tables(comparison)),
         style.bold("WHAT THE ROLLOUTS SUPPORT") + "\n" + supports,
     ])
 
 
 def as_markdown(comparison: Comparison) -> str:
     """Return the same as Markdown: a heading, tables, a list."""
-    tables = (markdown.table(columns, rows) for columns, rows in _tables(comparison))
+    texts = (markdown.table(columns, rows) for columns, rows in tables(comparison))
     return "\n".join([
         f"### {str(comparison.change).upper()}: {markdown.text(comparison.sentence)}\n",
         f"Before: {_names(comparison.before)}. After: {_names(comparison.after)}.\n",
-        *tables,
+        *texts,
         "".join(f"- {markdown.text(each)}\n" for each in comparison.supports),
     ])
 
@@ -44,7 +44,8 @@ def _names(side: Side) -> str:
     return markdown.code(first) + (f" and {len(more)} more" if more else "")
 
 
-def _tables(comparison: Comparison) -> Iterator[Table]:
+def tables(comparison: Comparison) -> Iterator[Table]:
+    """Yield the tables of a comparison: its figures, the causes, the latencies, where there are any."""
     yield _figures(comparison)
     if comparison.causes:
         columns = [

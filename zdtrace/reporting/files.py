@@ -20,8 +20,14 @@ def check_free(path: Path, *, force: bool) -> None:
 
 def write_text(path: Path, text: str, *, force: bool = False) -> None:
     """Write a text as UTF-8. Raises RecordingExists when it is there, ZdtraceError when it cannot be written."""
+    # A name of a file need not be text: half a character is written as an escape.
+    write_bytes(path, text.encode(errors="backslashreplace"), force=force)
+
+
+def write_bytes(path: Path, content: bytes, *, force: bool = False) -> None:
+    """Write bytes; raises as `write_text` does."""
     with draft_of(path, force=force) as draft:
-        draft.write_text(text, encoding="utf-8", newline="")
+        draft.write_bytes(content)
 
 
 @contextmanager

@@ -1,0 +1,152 @@
+"""What all pictures share: how one is drawn, colours and shapes of causes, instants as seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import altair as alt
+    import polars as pl
+
+WIDTH = 860
+"""Of the plots, px; pages set another."""
+LABELS = 176
+"""Room for the labels left of the plots, px, so that plots below each other line up."""
+UNATTRIBUTED = "unattributed"
+# Each at least 3 to 1 on white and on #14181d, and told apart by people who see no red or no green: after Okabe, Ito.
+_COLORS = ("#d55e00", "#0072b2", "#009e73", "#b4619a", "#a87900", "#2b95c9", "#8c6bb1", "#c0504d")
+_SHAPES = (
+    "circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "triangle-right", "triangle-left",
+)
+_NO_COLOR, _NO_SHAPE = "#7f7f7f", "M-1,-1L1,1M1,-1L-1,1"
+BLUE, ORANGE, RED, GREEN, GRAY, PURPLE = "#0072b2", "#a87900", "#d55e00", "#009e73", "#7f7f7f", "#8c6bb1"
+
+Frames = Mapping[str, "pl.DataFrame"]
+
+
+class Words(Protocol):
+    """The words of a language: `words("chart.seconds")`, and the title of a cause."""
+
+    def __call__(self, key: str, /, **values: Any) -> str:
+        """Return a text with its values in it."""
+
+    def cause(self, name: str, /) -> str:
+        """Return the title of a cause."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture: the queries that it reads, and what draws their frames; None when there is nothing to see."""
+
+    name: str
+    reads: tuple[str, ...]
+    draw: Callable[[Frames, Words, Sheet], alt.TopLevelMixin | None]
+
+    def specification(self, frames: Frames, words: Words, *, is_checked: bool = False) -> dict[str, Any] | None:
+        """Return the picture in Vega-Lite; `is_checked` holds each part of it against the schema, which takes long."""
+        from altair.utils import schemapi
+
+        sheet = Sheet({})
+        with schemapi.debug_mode(is_checked):
+            chart = self.draw(frames, words, sheet)
+            found: dict[str, Any] | None = None if chart is None else chart.to_dict(validate=is_checked)
+        if found is not None:
+            found["datasets"] = {name: _drawn(frame) for name, frame in sheet.frames.items()}
+        return found
+
+
+def _drawn(frame: pl.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows without what no picture can hold: nanoseconds since 1970 are no numbers of JavaScript."""
+    return frame.drop([name for name in frame.columns if name.endswith(("_ns", "_uid"))]).to_dicts()
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """The rows of a picture, kept apart from how they are drawn: altair would copy them again and again."""
+
+    frames: dict[str, pl.DataFrame]
+
+    def chart(self, frame: pl.DataFrame) -> alt.Chart:
+        """Return a chart on the rows of a frame."""
+        import altair as alt
+
+        name = next((name for name, known in self.frames.items() if known is frame), f"rows{len(self.frames)}")
+        self.frames[name] = frame
+        return alt.Chart(alt.NamedData(name=name))
+
+
+def seconds(frame: pl.DataFrame, zero_ns: int, *names: str) -> pl.DataFrame:
+    """Return the frame with a column `…_s` for each named column `…_ns`: seconds since `zero_ns`."""
+    import polars as pl
+
+    return frame.with_columns(
+        *(((pl.col(name) - zero_ns) / 1e9).alias(f"{name.removesuffix('_ns')}_s") for name in names),
+        *(
+            # As text, because a picture's numbers cannot hold nanoseconds since 1970.
+            pl.from_epoch(pl.col(name), time_unit="ns").dt.strftime("%H:%M:%S%.6f").alias(f"{name}_utc")
+            for name in names
+        ),
+    )
+
+
+def cause_scales(causes: Sequence[str], words: Words) -> tuple[alt.Scale, alt.Scale]:
+    """Return the colours and the shapes of causes by their titles; each cause has one of its own of both."""
+    import altair as alt
+
+    named = [name for name in causes if name != UNATTRIBUTED]
+    domain = [words.cause(name) for name in named]
+    colors = [_COLORS[place % len(_COLORS)] for place in range(len(named))]
+    # Beyond the eighth the pairs of colour and shape still differ.
+    shapes = [_SHAPES[(place + place // len(_COLORS)) % len(_SHAPES)] for place in range(len(named))]
+    if UNATTRIBUTED in causes:
+        domain.append(words.cause(UNATTRIBUTED))
+        colors.append(_NO_COLOR)
+        shapes.append(_NO_SHAPE)
+    return alt.Scale(domain=domain, range=colors), alt.Scale(domain=domain, range=shapes)
+
+
+def by_cost(failures: pl.DataFrame) -> list[str]:
+    """Return the causes of the failed requests, costliest first, as in the verdict."""
+    import polars as pl
+
+    counts = failures.group_by("cause").agg(pl.col("failed_count").sum())
+    return counts.sort(["failed_count", "cause"], descending=[True, False])["cause"].to_list()
+
+
+def with_titles(frame: pl.DataFrame, words: Words) -> pl.DataFrame:
+    """Return the frame with the title of each cause in `title`."""
+    import polars as pl
+
+    titles = {name: words.cause(name) for name in frame["cause"].unique().to_list()}
+    return frame.with_columns(pl.col("cause").replace_strict(titles, return_dtype=pl.String).alias("title"))
+
+
+def size_of(failures: pl.DataFrame) -> alt.Size:
+    """Return the area of marks that stand for several failed requests: a single one can always be seen."""
+    import altair as alt
+
+    most = max(failures["failed_count"].to_list(), default=1)
+    largest = 42 if most < 2 else min(600, 42 + 40 * most)
+    return alt.Size("failed_count:Q", legend=None, scale=alt.Scale(
+        domain=[1, most], range=[42, largest], type="linear"
+    ))
+
+
+def labels(**more: Any) -> alt.Axis:
+    """Return a y axis whose labels take the room that all pictures leave for them."""
+    import altair as alt
+
+    return alt.Axis(minExtent=LABELS, maxExtent=LABELS, labelLimit=LABELS - 8, **more)
+
+
+def tooltips(**fields: str) -> list[alt.Tooltip]:
+    """Return what is shown on hover, by field: `tooltips(title="Cause")`; numbers end in `:Q`."""
+    import altair as alt
+
+    return [
+        alt.Tooltip(name.removesuffix("__q"), type="quantitative", title=title, format=",.6~g")
+        if name.endswith("__q") else alt.Tooltip(name, type="nominal", title=title)
+        for name, title in fields.items()
+    ]

@@ -1,0 +1,75 @@
+"""Picture C: what each cause cost and how sure that is; each failed request is in one, the unexplained always shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from zdtrace.charts.base import (
+    UNATTRIBUTED,
+    WIDTH,
+    Frames,
+    Sheet,
+    Words,
+    by_cost,
+    cause_scales,
+    labels,
+    tooltips,
+    with_titles,
+)
+
+if TYPE_CHECKING:
+    import altair as alt
+    import polars as pl
+
+READS = ("findings.chart_failures",)
+_TIERS = {"A": 1.0, "B": 0.85, "C": 0.6, "D": 0.4, "U": 1.0}
+_ROW = 34
+
+
+def draw(frames: Frames, words: Words, sheet: Sheet) -> alt.TopLevelMixin | None:
+    """Return a bar a cause, cut by tier; None when nothing failed."""
+    import altair as alt
+    import polars as pl
+
+    failures = frames["findings.chart_failures"]
+    if failures.is_empty():
+        return None
+    order = [*(name for name in by_cost(failures) if name != UNATTRIBUTED), UNATTRIBUTED]
+    counts = with_titles(_with_unexplained(
+        failures.group_by("cause", "tier").agg(pl.col("failed_count").sum()).sort("cause", "tier")
+    ), words).with_columns(pl.col("tier").replace_strict(
+        {tier: words("chart.of_tier", tier=tier) for tier in _TIERS}, return_dtype=pl.String
+    ).alias("tier_name"))
+    totals = counts.group_by("title").agg(
+        pl.col("failed_count").sum(),
+        pl.col("tier").filter(pl.col("failed_count") > 0).unique().sort().str.join(", ").alias("tiers"),
+    ).with_columns((pl.format("{}", pl.col("failed_count")) + pl.when(pl.col("tiers") != "").then(
+        pl.lit("  ") + words("chart.tier") + " " + pl.col("tiers")
+    ).otherwise(pl.lit(""))).alias("text"))
+    titles = [words.cause(name) for name in order]
+    colors, _ = cause_scales(order, words)
+    y = alt.Y("title:N", sort=titles, axis=labels(title=None, ticks=False, domain=False))
+    x = alt.X("failed_count:Q", title=words("chart.failed"), axis=alt.Axis(tickMinStep=1, format="d"), stack="zero")
+    bars = sheet.chart(counts).mark_bar(height=20).encode(
+        x=x, y=y, color=alt.Color("title:N", scale=colors, legend=None), order=alt.Order("tier:O"),
+        opacity=alt.Opacity(
+            "tier:O", sort=list(_TIERS), legend=None,
+            scale=alt.Scale(domain=list(_TIERS), range=list(_TIERS.values())),
+        ),
+        tooltip=tooltips(
+            title=words("chart.cause"), tier_name=words("chart.tier"), failed_count__q=words("chart.failed")
+        ),
+    )
+    text = sheet.chart(totals).mark_text(align="left", dx=6, fontSize=13).encode(
+        x=alt.X("failed_count:Q"), y=y, text="text:N"
+    )
+    return alt.layer(bars, text).properties(width=WIDTH, height=_ROW * len(order))
+
+
+def _with_unexplained(counts: pl.DataFrame) -> pl.DataFrame:
+    import polars as pl
+
+    if UNATTRIBUTED in counts["cause"].to_list():
+        return counts
+    none = pl.DataFrame({"cause": [UNATTRIBUTED], "tier": ["U"], "failed_count": [0]}, schema=counts.schema)
+    return pl.concat([counts, none])
