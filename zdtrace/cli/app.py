@@ -35,7 +35,7 @@ COMMANDS = (
     Entry("import", "zdtrace.cli.importing", "import_", "Take files of other tools into a recording"),
     Entry("analyze", "zdtrace.cli.analyzing", "analyze", "Name a cause for every failed request"),
     Entry("explain", "zdtrace.cli.analyzing", "explain", "Tell the story of one failed request"),
-    Entry("report", "zdtrace.cli.reporting", "report", "Write a report as one page of HTML"),
+    Entry("report", "zdtrace.cli.reporting", "report", "Write a report: one page that needs no network"),
     Entry("chart", "zdtrace.cli.reporting", "chart", "Draw one picture of the report"),
     Entry("diff", "zdtrace.cli.comparing", "diff", "Compare two runs"),
     Entry("sql", "zdtrace.cli.querying", "sql", "Open a recording in DuckDB"),
