@@ -26,7 +26,7 @@ from built_cluster import Clockwork, Crash, Pod, object_rows
 
 from zdtrace.analysis.engine import Engine
 from zdtrace.recording.manifest import Source
-from zdtrace.recording.store import Writer, extend, open_recording
+from zdtrace.recording.store import DraftFile, Writer, extend, open_recording
 from zdtrace.recording.tables import BY_NAME
 
 __all__ = [
@@ -345,9 +345,9 @@ def _add(writer: Writer, name: str, tables: Mapping[str, list[Row]], shuffled: i
             random.Random(shuffled).shuffle(numbered)  # noqa: S311
         draft = writer.scratch / f"{table}.parquet"
         pl.DataFrame(numbered, schema=_schema(table), orient="row").write_parquet(draft)
-        drafts.append((table, draft, len(rows)))
+        drafts.append(DraftFile.sealed(table, draft, len(rows)))
         instants += [row[key] for row in rows for key in row if key.endswith("_at_ns")]
-    counts = {table: rows for table, _, rows in drafts}
+    counts = {draft.table: draft.rows for draft in drafts}
     source = Source(
         source_id=source_id, name=title, format="story", sha256=name, content_sha256=name, bytes=0,
         lines_in=sum(counts.values()), skipped=0, rows_kept=sum(counts.values()), rejects=0,

@@ -106,7 +106,8 @@ def _rows(recording: Path, table: str, source_id: int) -> list[Row]:
     if not files:
         return []
     with duckdb.connect() as db:
-        rows = "select * from read_parquet($files) where source_id = $source_id"
+        rows = "select * from read_parquet($files, union_by_name = true) where source_id = $source_id"
         found = db.execute(rows, {"files": files, "source_id": source_id})
         names = [each[0] for each in found.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+        blank: Row = dict.fromkeys(BY_NAME[table].column_names)
+        return [blank | dict(zip(names, row, strict=True)) for row in found.fetchall()]

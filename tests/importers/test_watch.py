@@ -142,7 +142,7 @@ def test_a_stream_that_is_read_in_portions_comes_out_the_same(
 ) -> None:
     path = samples / "cluster" / "watch-pods.ndjson"
     whole = import_file(path)
-    monkeypatch.setattr("zdtrace.importers.converting._PORTION_BYTES", 12_000)
+    monkeypatch.setattr("zdtrace.importers.raw._PORTION_BYTES", 12_000)
     portions = import_file(path)
     assert portions.tables == whole.tables
     assert portions.source.lines_in == whole.source.lines_in == 7

@@ -14,7 +14,7 @@ import pytest
 from zdtrace.errors import RecordingBusy, RecordingError, RecordingExists
 from zdtrace.recording import manifest as manifests
 from zdtrace.recording.manifest import Manifest, Source
-from zdtrace.recording.store import Writer, extend, open_recording
+from zdtrace.recording.store import DraftFile, Writer, extend, open_recording
 from zdtrace.recording.tables import SCHEMA_VERSION
 
 
@@ -37,7 +37,7 @@ def add(writer: Writer, rows: int = 3, **fields: Any) -> Source:
     with duckdb.connect() as db:
         db.execute(f"copy (select range as line from range({rows})) to '{draft}' (format parquet)")
     added = source(writer, rows_by_table={"marks": rows}, **fields)
-    writer.add(added, [("marks", draft, rows)])
+    writer.add(added, [DraftFile.sealed("marks", draft, rows)])
     return added
 
 

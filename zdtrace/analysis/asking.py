@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zdtrace.analysis.engine import Engine
 from zdtrace.errors import QueryError
+from zdtrace.recording.paths import exact
 from zdtrace.recording.store import Recording
 from zdtrace.recording.tables import TABLES
 

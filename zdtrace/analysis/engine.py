@@ -7,6 +7,7 @@ from typing import Any
 
 from zdtrace.analysis.catalog import Query, library, needed_for
 from zdtrace.errors import QueryError, RecordingError, UsageError
+from zdtrace.recording.paths import exact
 from zdtrace.recording.store import Recording
 from zdtrace.recording.tables import TABLES, Table
 
@@ -98,7 +99,7 @@ class Engine:
         if not files:
             empty = ", ".join(f"null::{column.type} as {column.name}" for column in table.columns)
             return f"select {empty} where false"
-        paths = ", ".join("'" + path.replace("'", "''") + "'" for path in files)
+        paths = ", ".join(_quoted(exact(path)) for path in files)
         described = self.db.execute(f"describe from read_parquet([{paths}], union_by_name = true)")
         present = {row[0] for row in described.fetchall()}
         columns = ", ".join(

@@ -135,6 +135,7 @@ def span_s(text: str, option: str) -> float:
 def _make_room(output: Path, *, force: bool) -> None:
     from zdtrace.recording import journal
     from zdtrace.recording.manifest import FILE_NAME
+    from zdtrace.recording.store import remove_recording
 
     if not output.exists():
         return
@@ -143,7 +144,7 @@ def _make_room(output: Path, *, force: bool) -> None:
         raise RecordingExists(output)
     if journal.is_held(output):
         raise RecordingError(f"`{output}` is being written to", hint="wait for the other zdtrace to end")
-    shutil.rmtree(output)
+    remove_recording(output)
 
 
 def _prepared(command: list[str] | None, output: Path, requests: Path | None) -> Load | None:

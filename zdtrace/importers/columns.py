@@ -9,11 +9,14 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from zdtrace.errors import UnusableFile, UsageError
+from zdtrace.importers import text
 from zdtrace.importers.base import Delimited, Head, JsonLines, Options, Parquet, Reading, Rows
 from zdtrace.importers.local_time import local_ns, zone_of
 from zdtrace.importers.sql import identifier, literal
+from zdtrace.recording.paths import exact
 
 INSTANTS = {
     "epoch_s": 1_000_000_000,
@@ -67,7 +70,7 @@ class Columns:
         mapping = understood(options.columns)
         layout = _layout(head, mapping)
 
-        def text(key: str) -> str:
+        def value(key: str) -> str:
             return f"nullif(trim({layout.sql(mapping[key].column)}), '')" if key in mapping else "null"
 
         instants: dict[str, str] = {}
@@ -75,10 +78,10 @@ class Columns:
         for key in ("start", "end"):
             if key in mapping:
                 sample = layout.sample(mapping[key].column)
-                instants[key] = _instant(text(key), mapping[key].unit, sample, head, options)
+                instants[key] = _instant(value(key), mapping[key].unit, sample, head, options)
                 resolution = max(resolution, _resolution(mapping[key].unit, sample))
-        start, end = _span(instants, text("latency"), mapping)
-        status = f"try_cast(try_cast({text('status')} as double) as integer)"
+        start, end = _span(instants, value("latency"), mapping)
+        status = f"try_cast(try_cast({value('status')} as double) as integer)"
         known = f"case when {status} between 100 and 999 then {status} end"
         lost = "'no response'" if "status" in mapping else "null"
         columns = {
@@ -86,10 +89,10 @@ class Columns:
             "ended_at_ns": end,
             "resolution_ns": str(resolution),
             "status": known,
-            "error": f"if(({known}) is null, coalesce({text('error')}, {lost}), {text('error')})",
-            **{column: text(key) for key, column in _TARGETS.items() if key in mapping},
+            "error": f"if(({known}) is null, coalesce({value('error')}, {lost}), {value('error')})",
+            **{column: value(key) for key, column in _TARGETS.items() if key in mapping},
         }
-        negative = f"when try_cast({text('latency')} as double) < 0 then 'negative latency'"
+        negative = f"when try_cast({value('latency')} as double) < 0 then 'negative latency'"
         return Reading(
             raw=layout.raw,
             rows=(Rows("requests", columns),),
@@ -174,15 +177,14 @@ def _parquet(head: Head, mapping: Mapping[str, Mapped]) -> _Layout:
     import duckdb
 
     try:
-        with duckdb.connect() as db:
+        with duckdb.connect() as db, TemporaryDirectory() as scratch:
+            path = {"path": exact(text.readable(head.path, Path(scratch)))}
             db.execute("set TimeZone = 'UTC'")
-            found = db.execute("select * from read_parquet($path) limit 0", {"path": str(head.path)})
+            found = db.execute("select * from read_parquet($path) limit 0", path)
             names = tuple(each[0] for each in found.description or ())
             _check(head, mapping, names)
             wanted = ", ".join(f"{identifier(each.column)}::varchar" for each in mapping.values())
-            row = db.execute(
-                f"select {wanted} from read_parquet($path) limit 1", {"path": str(head.path)}
-            ).fetchone()
+            row = db.execute(f"select {wanted} from read_parquet($path) limit 1", path).fetchone()
     except duckdb.Error as error:
         raise UnusableFile(head.path, f"no whole Parquet file: {str(error).splitlines()[0][:200]}") from error
     used = tuple(dict.fromkeys(each.column for each in mapping.values()))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from zdtrace.errors import UsageError
 from zdtrace.importers.nginx_log_format import compiled, log_format_of
+from zdtrace.recording.paths import exact
 from zdtrace.recording.tables import OBJECTS
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ def formats_in(writer: Writer) -> tuple[str, ...]:
     """Return the formats that recorded ConfigMaps ask for, each once, in a fixed order."""
     import duckdb
 
-    files = [str(writer.folder / file.path) for file in writer.manifest.files if file.table == OBJECTS.name]
+    files = [exact(writer.folder / file.path) for file in writer.manifest.files if file.table == OBJECTS.name]
     if not files:
         return ()
     with duckdb.connect() as db:

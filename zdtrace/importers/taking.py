@@ -49,7 +49,7 @@ def take(writer: Writer, path: Path, importer: Importer, options: Options, clock
         if repeated := writer.holds(job.survey.content_sha256):
             return Taken(repeated, is_repeat=True)
         source = _source(job, importer, writer.unique_name(path.name), clock or importer.clock)
-        writer.add(source, [(draft.table, draft.path, draft.rows) for draft in job.account.drafts])
+        writer.add(source, [draft.file for draft in job.account.drafts])
     except duckdb.Error as error:
         words = str(error).strip().split("\n")[0][:300]
         raise UnusableFile(path, f"cannot be read as {importer.name}: {words}") from error
@@ -69,8 +69,8 @@ def _source(job: _Job, importer: Importer, name: str, clock: str) -> Source:
         )
     rows_by_table: Counter[str] = Counter()
     for draft in account.drafts:
-        if draft.table != "rejects":
-            rows_by_table[draft.table] += draft.rows
+        if draft.file.table != "rejects":
+            rows_by_table[draft.file.table] += draft.file.rows
     return Source(
         source_id=job.source_id,
         name=name,
@@ -104,7 +104,7 @@ class _Job:
         self.head = head
         self.reading = reading
         self.scratch = scratch
-        self.survey = text.Survey(head.path)
+        self.survey = text.Survey(text.readable(head.path, scratch))
         self.account = Account()
         self.counted: dict[str, str] = {}
 
@@ -154,7 +154,7 @@ class _Job:
     # Everything else: as a whole
 
     def _run_whole(self) -> None:
-        self.survey = text.survey(self.head.path, self.scratch)
+        self.survey = text.survey(self.survey.content, self.scratch)
         converter = self._converter("whole", memory=_MEMORY_WHOLE, threads=_WORKERS)
         raw, survey = self.reading.raw, self.survey
         rejects = converter.rejects()
@@ -163,8 +163,8 @@ class _Job:
         if isinstance(raw, Records):
             self._run_records(raw, converter, rejects)
         elif isinstance(raw, Parquet):
-            converter.define_parquet(survey.content, raw)
-            lines = converter.count_raw()[1]
+            converter.raw.read_parquet(survey.content, raw)
+            lines = converter.raw.count()[1]
             self.account = converter.account("all", converter.write_tables("all"), lines, rejects)
         elif isinstance(raw, Delimited):
             self._run_delimited(raw, converter, rejects)
@@ -181,7 +181,7 @@ class _Job:
         is_whole = bool(self.reading.beside or self.reading.counted)
         for number in count():
             part = f"{number:04}"
-            lines = converter.define_records(raw.fields, records, rejects, is_whole=is_whole)
+            lines = converter.raw.read_records(raw.fields, records, rejects, is_whole=is_whole)
             if number and not lines and not rejects.count:
                 return
             drafts = converter.write_tables(part)
@@ -196,9 +196,9 @@ class _Job:
         has_header = 0 < above <= survey.lines and above != clean.first_reject
         skipped = clean.blank + int(has_header)
         if survey.has_quotes:
-            lines = converter.define_csv(clean.path, rejects) + rejects.count + skipped
+            lines = converter.raw.read_csv(clean.path, rejects) + rejects.count + skipped
         else:
-            converter.define_lines(clean.path)
+            converter.raw.read_lines(clean.path)
             lines = survey.lines + bool(survey.damage)
         self.account = converter.account("all", converter.write_tables("all"), lines, rejects, skipped)
 
@@ -207,22 +207,22 @@ def _convert_lines(converter: Converter, chunk: text.Chunk, part: str) -> Accoun
     """Convert a chunk; one whose lines do not come out as many as they went in is cleaned and read again."""
     import duckdb
 
-    ways: list[Callable[[Path, int], None]] = [] if chunk.is_dirty else [converter.define_lines]
-    if ways and converter.reads_json:
-        ways.insert(0, converter.define_json)
-    for define in ways:
+    ways: list[Callable[[Path, int], None]] = [] if chunk.is_dirty else [converter.raw.read_lines]
+    if ways and converter.raw.reads_json:
+        ways.insert(0, converter.raw.read_json)
+    for read in ways:
         try:
-            define(chunk.path, chunk.first_line)
+            read(chunk.path, chunk.first_line)
             drafts = converter.write_tables(part)
-            kept = sum(each.rows for each in drafts)
+            kept = sum(each.file.rows for each in drafts)
             # Blank lines are lost without a word, and with them the numbers of those below.
-            if kept == chunk.lines or (define == converter.define_lines and converter.count_raw()[1] == chunk.lines):
+            if kept == chunk.lines or (read == converter.raw.read_lines and converter.raw.count()[1] == chunk.lines):
                 return converter.account(part, drafts, chunk.lines)
         except duckdb.Error:
             continue  # whatever it was, it is in a line that the next, slower way finds
     rejects = converter.rejects()
     clean = text.clean(chunk.path, converter.scratch, rejects, chunk.first_line)
-    converter.define_lines(clean.path, chunk.first_line)
+    converter.raw.read_lines(clean.path, chunk.first_line)
     return converter.account(part, converter.write_tables(part), chunk.lines, rejects, clean.blank)
 
 

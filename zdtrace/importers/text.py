@@ -19,6 +19,8 @@ from typing import BinaryIO
 
 import zstandard
 
+from zdtrace.recording.paths import exact, has_exact
+
 MAX_LINE_BYTES = 1_000_000
 PLACEHOLDER = b"\x02"
 """Stands in for a blank or rejected line. Lines that are exactly this are left out by `numbered_lines`."""
@@ -109,6 +111,15 @@ def head(path: Path, size: int = 1 << 16) -> bytes:
     except _Damaged:
         pass
     return found[:size]
+
+
+def readable(path: Path, scratch: Path) -> Path:
+    """Return a name under which DuckDB can read a file: its own, or else that of a link below `scratch`."""
+    if has_exact(path):
+        return path
+    link = scratch / "source"
+    link.symlink_to(path.absolute())
+    return link
 
 
 def is_compressed(path: Path) -> bool:
@@ -269,7 +280,7 @@ def clean(content: Path, scratch: Path, rejects: Rejects, first_line: int = 1) -
 
 def numbered_lines(path: Path, first_line: int = 1) -> str:
     """Return SQL that reads a prepared file as (line BIGINT, text VARCHAR), placeholders left out."""
-    quoted = str(path).replace("'", "''")
+    quoted = exact(path).replace("'", "''")
     return f"""
         select line, text from (
             select row_number() over () + {first_line - 1} as line, text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -136,9 +137,17 @@ def read(folder: Path) -> Manifest:
 def _from_json(found: dict[str, Any]) -> Manifest:
     values = {each.name: found[each.name] for each in fields(Manifest) if each.name in found}
     values["sources"] = tuple(_source(each) for each in found.get("sources", ()))
-    values["files"] = tuple(DataFile(**each) for each in found.get("files", ()))
+    values["files"] = tuple(_data_file(each) for each in found.get("files", ()))
     values["selectors"] = tuple(found.get("selectors", ()))
     return Manifest(**values)
+
+
+def _data_file(found: dict[str, Any]) -> DataFile:
+    """Return a data file; a manifest that names one outside of its own folder is damaged, or worse."""
+    file = DataFile(**found)
+    if not re.fullmatch(r"tables/\w+/[\w-]+\.parquet", file.path):
+        raise TypeError(f"`{file.path}` is no file of a recording")
+    return file
 
 
 def _source(found: dict[str, Any]) -> Source:

@@ -11,7 +11,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,6 +19,28 @@ from zdtrace.errors import RecordingBusy, RecordingError, RecordingExists, Recor
 from zdtrace.recording import journal
 from zdtrace.recording import manifest as manifests
 from zdtrace.recording.manifest import DataFile, Manifest, Source
+from zdtrace.recording.paths import has_exact
+
+_SCRATCH = "tmp"
+
+
+@dataclass(frozen=True, slots=True)
+class DraftFile:
+    """A Parquet file with rows of one table that waits to be taken in; what it holds has reached the disk."""
+
+    table: str
+    path: Path
+    rows: int
+    bytes: int
+    sha256: str
+
+    @classmethod
+    def sealed(cls, table: str, path: Path, rows: int) -> DraftFile:
+        """Hand a file to the disk and hash it."""
+        with path.open("rb") as handle:
+            digest = hashlib.file_digest(handle, "sha256").hexdigest()
+            os.fsync(handle.fileno())
+            return cls(table, path, rows, os.fstat(handle.fileno()).st_size, digest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +86,16 @@ def open_recording(folder: Path | str) -> Recording:
 
 
 class Writer:
-    """Adds sources to a recording, one at a time; use `extend` to get one."""
+    """Adds sources to a recording, one at a time; use `extend` to get one.
 
-    def __init__(self, folder: Path, manifest: Manifest) -> None:
+    One that `replaces` a recording leaves that as it is until `publish`: what it adds has other names, and no
+    manifest tells of it.
+    """
+
+    def __init__(self, folder: Path, manifest: Manifest, *, replaces: Manifest | None = None) -> None:
         self.folder = folder
         self.manifest = manifest
+        self._replaces = replaces
 
     @property
     def next_source_id(self) -> int:
@@ -78,7 +105,7 @@ class Writer:
     @property
     def scratch(self) -> Path:
         """Folder for unfinished files; emptied when the writer closes."""
-        path = self.folder / "tmp"
+        path = self.folder / _SCRATCH
         path.mkdir(exist_ok=True)
         return path
 
@@ -92,20 +119,20 @@ class Writer:
         candidates = (name if count == 1 else f"{name} ({count})" for count in range(1, len(taken) + 2))
         return next(each for each in candidates if each not in taken)
 
-    def add(self, source: Source, drafts: Iterable[tuple[str, Path, int]]) -> None:
-        """Take Parquet files below `scratch` (table, path, rows) in as the rows of `source`."""
+    def add(self, source: Source, drafts: Iterable[DraftFile]) -> None:
+        """Take files below `scratch` in as the rows of `source`."""
+        taken = {file.path for file in self._replaces.files} if self._replaces else set()
         files: list[DataFile] = []
-        for table, draft, rows in drafts:
-            home = self.folder / "tables" / table
+        for draft in drafts:
+            home = self.folder / "tables" / draft.table
             home.mkdir(parents=True, exist_ok=True)
-            number = sum(file.table == table for file in files)
-            final = home / f"{source.source_id:04}-{number:04}.parquet"
-            with draft.open("rb") as handle:
-                digest = hashlib.file_digest(handle, "sha256").hexdigest()
-                os.fsync(handle.fileno())
-            draft.replace(final)
-            path = str(final.relative_to(self.folder))
-            files.append(DataFile(table=table, path=path, rows=rows, bytes=final.stat().st_size, sha256=digest))
+            number = sum(file.table == draft.table for file in files)
+            names = (f"tables/{draft.table}/{source.source_id:04}-{number:04}{mark}.parquet" for mark in ("", "-new"))
+            path = next(name for name in names if name not in taken)
+            draft.path.replace(self.folder / path)
+            files.append(
+                DataFile(table=draft.table, path=path, rows=draft.rows, bytes=draft.bytes, sha256=draft.sha256)
+            )
         sources = (*self.manifest.sources, source)
         self._save(replace(self.manifest, sources=sources, files=(*self.manifest.files, *files)))
 
@@ -118,8 +145,21 @@ class Writer:
         """Note which cluster was listened to, and what of it was asked for."""
         self._save(replace(self.manifest, cluster=cluster, selectors=selectors))
 
+    def publish(self) -> None:
+        """Put the recording in the place of the one it replaces, and remove what that one's manifest names."""
+        if self._replaces is not None:
+            before, self._replaces = self._replaces, None
+            self._save(self.manifest)
+            _remove(self.folder, before, but=self.manifest)
+
+    def withdraw(self) -> None:
+        """Remove what was added, if it was not published."""
+        if self._replaces is not None:
+            _remove(self.folder, self.manifest, but=self._replaces)
+
     def _save(self, manifest: Manifest) -> None:
-        manifests.write(self.folder, manifest)
+        if self._replaces is None:
+            manifests.write(self.folder, manifest)
         self.manifest = manifest
 
 
@@ -127,38 +167,78 @@ class Writer:
 def extend(folder: Path, *, force: bool = False, repair: bool = False) -> Iterator[Writer]:
     """Open a recording for adding sources, making it when it is not there; `force` replaces it.
 
-    A recording is replaced when its successor is complete and holds at least one source, not before.
+    A recording is replaced when its successor is complete and holds at least one source, not before; of what else
+    is in its folder nothing is touched.
     Raises RecordingExists when something else has the name, RecordingBusy when another process writes to it, and
     RecordingUnfinished when it was cut off, unless that is what is being mended (`repair`).
     """
+    if not has_exact(folder):
+        raise RecordingError(
+            f"`{folder}` is no name for a recording", hint="choose one without `\\` and `[`, `*` or `?`, in UTF-8"
+        )
     is_recording = (folder / manifests.FILE_NAME).is_file()
     if folder.exists() and not is_recording and (not folder.is_dir() or any(folder.iterdir())):
         raise RecordingExists(folder)
     with _locked(folder):
         if journal.is_unfinished(folder) and not (repair or force):
             raise RecordingUnfinished(folder)
-        if not (force and is_recording):
-            yield from _writing(folder, is_recording=is_recording)
-            return
-        successor = folder.with_name(f".{folder.name}.new")
-        shutil.rmtree(successor, ignore_errors=True)
-        successor.mkdir()
+        if not is_recording:
+            manifests.write(folder, Manifest(created_at=manifests.now()))
+        before = manifests.read(folder)
+        is_replaced = force and is_recording
+        new = Manifest(created_at=manifests.now())
+        writer = Writer(folder, new, replaces=before) if is_replaced else Writer(folder, before)
         try:
-            yield from _writing(successor, is_recording=False)
-            if manifests.read(successor).sources:
-                shutil.rmtree(folder)
-                successor.rename(folder)
+            yield writer
+            if is_replaced and writer.manifest.sources:
+                if journal.is_unfinished(folder):
+                    journal.discard(folder)
+                writer.publish()
         finally:
-            shutil.rmtree(successor, ignore_errors=True)
+            writer.withdraw()
+            shutil.rmtree(folder / _SCRATCH, ignore_errors=True)
 
 
-def _writing(folder: Path, *, is_recording: bool) -> Iterator[Writer]:
-    if not is_recording:
-        manifests.write(folder, Manifest(created_at=manifests.now()))
-    try:
-        yield Writer(folder, manifests.read(folder))
-    finally:
-        shutil.rmtree(folder / "tmp", ignore_errors=True)
+def remove_recording(folder: Path) -> None:
+    """Remove a recording: what its manifest names, its journal, the manifest. The folder goes when it is empty then.
+
+    Raises RecordingError when it is none, when it cannot be read, or when the folder holds anything else.
+    """
+    manifest = manifests.read(folder)
+    named = {folder / file.path for file in manifest.files}
+    ours = {folder / each for each in (manifests.FILE_NAME, journal.FOLDER, _SCRATCH)}
+    others = sorted(
+        path for path in folder.rglob("*")
+        if path not in named and ours.isdisjoint((path, *path.parents)) and (path.is_symlink() or not path.is_dir())
+    )
+    if others:
+        raise RecordingError(
+            f"`{folder}` holds `{others[0].relative_to(folder)}`, which is no part of the recording",
+            hint="move it away, or choose another name",
+        )
+    if journal.is_unfinished(folder):
+        journal.discard(folder)
+    _remove(folder, manifest)
+    shutil.rmtree(folder / _SCRATCH, ignore_errors=True)
+    (folder / manifests.FILE_NAME).unlink()
+    with suppress(OSError):
+        folder.rmdir()
+
+
+def _remove(folder: Path, manifest: Manifest, but: Manifest | None = None) -> None:
+    """Remove the files that a manifest names, and the folders below `tables` that are empty then."""
+    kept = {file.path for file in but.files} if but else set()
+    home = folder.resolve()
+    homes = {folder / "tables"}
+    for file in manifest.files:
+        path = folder / file.path
+        # A link in the way leads to what is not ours.
+        if file.path not in kept and home in path.parent.resolve().parents:
+            path.unlink(missing_ok=True)
+            homes.add(path.parent)
+    for empty in sorted(homes, key=lambda each: -len(each.parts)):
+        with suppress(OSError):
+            empty.rmdir()
 
 
 @contextmanager
