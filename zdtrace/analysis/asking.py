@@ -41,8 +41,10 @@ class Console:
         engine = Engine(recording, settings)
         engine.make_all()
         files = [path for table in TABLES for path in recording.files(table.name)]
+        # DuckDB asks twice: for the name that a view says, and for the file that it finds by that.
+        allowed = [name for path in files for name in (str(Path(path).absolute()), exact(path))]
         self._db = engine.db
-        self._db.execute(f"set allowed_paths = [{', '.join(map(_quoted, files))}]")
+        self._db.execute(f"set allowed_paths = [{', '.join(map(_quoted, allowed))}]")
         self._db.execute("set enable_external_access = false; set lock_configuration = true")
 
     def ask(self, sql: str, *, as_objects: bool = False) -> Iterator[Answer]:

@@ -118,16 +118,18 @@ def import_(
 def _sum_up(report: Report) -> None:
     """Say what is missing, if anything. Raises Exit then."""
     left_out = sum(outcome.is_left_out for outcome in report.outcomes)
+    in_part = sum(outcome.is_left_out and outcome.source is not None for outcome in report.outcomes)
     if report.tried:
         say(f"no importer knows some of them; asked were {', '.join(report.tried)}")
         say("  hint: name it with --format NAME, or describe a table: --columns start=…,latency=…,status=…")
     if not report.outcomes:
         say("nothing to import: no files found")
         raise typer.Exit(LEFT_OUT)
-    if left_out == len(report.outcomes):
+    if left_out == len(report.outcomes) and not in_part:
         say(f"nothing was imported into `{report.recording}`")
     elif left_out:
-        say(f"{left_out} of {len(report.outcomes)} files left out; the rest is in `{report.recording}`")
+        part = f", {in_part} of them in part" if in_part else ""
+        say(f"{left_out} of {len(report.outcomes)} files left out{part}; the rest is in `{report.recording}`")
     if left_out:
         raise typer.Exit(LEFT_OUT)
 
@@ -140,7 +142,9 @@ def _tell(outcome: Outcome) -> None:
             say(f"  note: {note}")
         for reason, count in outcome.source.reject_reasons.items():
             say(f"  {count:,} rejected: {reason}")
-    if outcome.hint and outcome.is_left_out:
+    if outcome.source is not None and outcome.message:
+        say(f"  {outcome.message}")
+    if outcome.hint and (outcome.is_left_out or outcome.source is not None):
         say(f"  hint: {outcome.hint}")
 
 

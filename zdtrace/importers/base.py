@@ -82,6 +82,18 @@ class Head:
         return bool(lines) and sum(bool(pattern.search(line)) for line in lines) * 3 >= len(lines)
 
 
+OPTIONS = {
+    "columns": "--columns",
+    "started_at_ns": "--started-at",
+    "time_zone": "--time-zone",
+    "year": "--year",
+    "log_format": "--log-format",
+    "keep": "--keep",
+    "drop": "--drop",
+}
+"""The fields of `Options`, and what the command line calls them."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """What the user said about a file. Null means: find out, or refuse."""
@@ -93,6 +105,20 @@ class Options:
     log_format: str | None = None
     keep: frozenset[str] = frozenset()
     drop: frozenset[str] = frozenset()
+
+    @property
+    def said(self) -> dict[str, str]:
+        """What was said at all, as the manifest notes it."""
+        found: dict[str, str] = {}
+        for name in OPTIONS:
+            value = getattr(self, name)
+            if isinstance(value, Mapping):
+                value = ",".join(f"{key}={column}" for key, column in value.items())
+            elif isinstance(value, frozenset):
+                value = ",".join(sorted(value))
+            if value not in (None, ""):
+                found[name] = str(value)
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,11 +19,11 @@ from typing import Any
 
 from zdtrace.errors import RecordingError, UnknownFormat, UsageError, ZdtraceError
 from zdtrace.importers import named, recognise, text
-from zdtrace.importers.base import Head, Importer, Options
+from zdtrace.importers.base import OPTIONS, Head, Importer, Options
 from zdtrace.importers.columns import Columns, understood
 from zdtrace.importers.log_formats import fits, formats_in
 from zdtrace.importers.nginx_access import NginxLogFormat
-from zdtrace.importers.taking import take
+from zdtrace.importers.taking import Taken, take
 from zdtrace.recording.manifest import FILE_NAME, Source
 from zdtrace.recording.redaction import Policy
 from zdtrace.recording.store import Writer, extend
@@ -182,13 +182,13 @@ class _Batch:
 
     def plans(self, paths: Iterable[Path], into: Path, chosen: Importer | None) -> Iterator[_Plan]:
         """Yield what is to be read; what cannot be is noted."""
-        home = into.resolve()
+        home = _real(into)
         seen: set[Path] = set()
         for path in paths:
-            if home in (path.resolve(), *path.resolve().parents):
+            if home in (_real(path), *_real(path).parents):
                 raise UsageError(f"`{path}` lies inside `{into}` itself", hint="name the original file")
             for file in self._files(path):
-                real = file.resolve()
+                real = _real(file)
                 if real in seen:
                     continue
                 seen.add(real)
@@ -210,6 +210,10 @@ class _Batch:
                 name for name in folders
                 if not name.startswith(".") and not (here / name / FILE_NAME).is_file()
             )
+            for link in (here / name for name in folders if (here / name).is_symlink()):
+                # Where it leads back into the folder, nothing is missed.
+                if _real(path) not in (_real(link), *_real(link).parents):
+                    self._refuse(link, "a link to a folder outside is not followed", f"name `{_real(link)}` itself")
             yield from (here / name for name in sorted(files) if not name.startswith("."))
 
     def plan(self, path: Path, chosen: Importer | None) -> _Plan | None:
@@ -292,10 +296,27 @@ class _Batch:
         except duckdb.Error as error:
             self._refuse(path, f"cannot be read: {str(error).splitlines()[0][:200]}", None, importer)
         else:
-            result = Result.REPEAT if taken.is_repeat else Result.TAKEN
-            self.note(Outcome(
-                path=path, result=result, format=importer.name, title=importer.title, source=taken.source
-            ))
+            self.note(_outcome(path, importer, taken))
+
+
+def _real(path: Path) -> Path:
+    """Return where a path leads; of a chain of links that never ends, itself."""
+    return Path(os.path.realpath(path))
+
+
+def _outcome(path: Path, importer: Importer, taken: Taken) -> Outcome:
+    """Tell of a file that was taken: what is missing of it, or what of the options comes too late."""
+    message = hint = None
+    if taken.damage:
+        message, hint = f"not whole: {taken.damage}", "what comes before that is in; copy or export it again"
+    elif taken.changed:
+        names = ", ".join(OPTIONS[name] for name in taken.changed)
+        message = f"it was taken with other {names}, which changes nothing now"
+        hint = "import it into another recording, or replace this one with --force"
+    return Outcome(
+        path=path, result=Result.REPEAT if taken.is_repeat else Result.TAKEN, format=importer.name,
+        title=importer.title, source=taken.source, message=message, hint=hint, is_left_out=bool(taken.damage),
+    )
 
 
 def _unknown(plan: _Plan) -> Outcome:

@@ -81,9 +81,10 @@ class Columns:
                 instants[key] = _instant(value(key), mapping[key].unit, sample, head, options)
                 resolution = max(resolution, _resolution(mapping[key].unit, sample))
         start, end = _span(instants, value("latency"), mapping)
-        status = f"try_cast(try_cast({value('status')} as double) as integer)"
-        known = f"case when {status} between 100 and 999 then {status} end"
-        lost = "'no response'" if "status" in mapping else "null"
+        number = f"try_cast({value('status')} as double)"
+        known = f"case when {number} between 100 and 999 and {number} = floor({number}) then {number}::integer end"
+        # Most tools write 0 or -1 where no response came. Any other word may be anything: only an error explains it.
+        lost = f"case when {number} in (0, -1) then 'no response' end"
         columns = {
             "started_at_ns": start,
             "ended_at_ns": end,
@@ -92,11 +93,17 @@ class Columns:
             "error": f"if(({known}) is null, coalesce({value('error')}, {lost}), {value('error')})",
             **{column: value(key) for key, column in _TARGETS.items() if key in mapping},
         }
-        negative = f"when try_cast({value('latency')} as double) < 0 then 'negative latency'"
+        checks = []
+        if "latency" in mapping:
+            checks.append(f"when try_cast({value('latency')} as double) < 0 then 'negative latency'")
+        if "status" in mapping:
+            outcome = f"coalesce(({known})::varchar, {value('error')}, {lost})"
+            checks.append(f"when {value('status')} is null and {value('error')} is null then 'no status'")
+            checks.append(f"when {outcome} is null then 'no known status'")
         return Reading(
             raw=layout.raw,
             rows=(Rows("requests", columns),),
-            reject=f"case {negative if 'latency' in mapping else 'when false then null'} end",
+            reject=f"case {' '.join(checks)} end" if checks else "null",
             written=" and ".join(key for key in ("start", "end", "latency") if key in mapping),
             resolution_ns=resolution,
             parameters={key: str(value) for key, value in options.columns.items()},

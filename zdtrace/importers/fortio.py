@@ -24,10 +24,16 @@ _COLUMNS = {
     # Nearly all are 200: asked first, the rest is worked out for few.
     "status": "case when r.details = '200' then 200 "
               "when try_cast(r.details as integer) between 100 and 999 then r.details::integer end",
-    "error": "case when r.details = '200' then null when try_cast(r.details as integer) is null then r.details "
+    "error": "case when r.details = '200' then null when try_cast(r.details as integer) is null then "
+             "case when r.ok::boolean is distinct from true then r.details end "
              "when r.details::integer not between 100 and 999 then 'no response' end",
     "thread": "r.thread",
 }
+# fgrpc and tcprunner write words: those of an error, or of success.
+_NO_STATUS = """case when r.details = '200' then null when coalesce(r.details, '') = '' then 'no status'
+    when try_cast(r.details as integer) is null and r.ok::boolean is true and r.details not in ('SERVING', 'OK')
+    or try_cast(r.details as integer) > 999 or try_cast(r.details as integer) between 1 and 99
+    then 'no known status' end"""
 _WRITTEN = "start and latency"
 # fhttp/http_client.go, "switching code to 204", with ok=true.
 _NOTES = ("a 204 can be a body that was cut short: fortio -stdclient writes it so",)
@@ -47,10 +53,12 @@ class FortioJson:
 
     def read(self, head: Head, options: Options) -> Reading:
         """A line is a request."""
-        fields = {"timestamp": "BIGINT", "latency": "DOUBLE", "thread": "VARCHAR", "details": "VARCHAR"}
+        fields = {"timestamp": "BIGINT", "latency": "DOUBLE", "thread": "VARCHAR", "ok": "BOOLEAN",
+                  "details": "VARCHAR"}
         return Reading(
             raw=JsonLines(fields),
             rows=(Rows("requests", _COLUMNS),),
+            reject=_NO_STATUS,
             written=_WRITTEN,
             resolution_ns=1000,
             notes=_NOTES,
@@ -66,7 +74,7 @@ class FortioInflux:
     clock: str = "client"
 
     pattern = (
-        r'^latency,thread=(?P<thread>\d+),ok=(?:true|false) value=(?P<latency>[^,\s]+),'
+        r'^latency,thread=(?P<thread>\d+),ok=(?P<ok>true|false) value=(?P<latency>[^,\s]+),'
         r'details="(?P<details>[^"]*)" (?P<timestamp>\d+)\s*$'
     )
 
@@ -79,6 +87,7 @@ class FortioInflux:
         return Reading(
             raw=Pattern(self.pattern, required="timestamp"),
             rows=(Rows("requests", _COLUMNS),),
+            reject=_NO_STATUS,
             written=_WRITTEN,
             resolution_ns=1000,
             notes=_NOTES,

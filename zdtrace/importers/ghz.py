@@ -5,8 +5,6 @@ Source: ghz runner/stats_handler.go (the timestamp is the stats event's EndTime)
 
 from __future__ import annotations
 
-import codecs
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from zdtrace.importers.base import Head, Options, Reading, Records, Rows
-from zdtrace.importers.text import MAX_LINE_BYTES, Reject
+from zdtrace.importers.json_values import json_documents
+from zdtrace.importers.text import Reject
 
 HTTP_OF_GRPC = {
     "OK": 200,
@@ -36,7 +35,6 @@ HTTP_OF_GRPC = {
     "Unauthenticated": 401,
 }
 """The mapping of google.rpc.Code: what a gateway would answer."""
-_CHUNK = 1 << 20
 _FIELDS = ("timestamp", "latency", "status", "error")
 
 
@@ -74,62 +72,16 @@ class GhzJson:
 
 
 def _details(path: Path) -> Iterator[tuple[int, Mapping[str, Any]] | Reject]:
-    """Yield the elements of `details` one by one: a report of hours does not fit into memory."""
-    number = 0
-    for number, element in enumerate(array_elements(path, "details"), 1):
-        if isinstance(element, Reject):
-            yield Reject(number, element.reason)
-            continue
-        if not isinstance(element, dict):
-            yield Reject(number, "not an object")
-            continue
-        values = {name: element.get(name) for name in _FIELDS}
-        yield number, {name: None if value is None else str(value)[:10_000] for name, value in values.items()}
+    """Yield the elements of `details` one by one, of each report in the file: hours of them do not fit in memory."""
+    for number, found in enumerate(json_documents(path, "details"), 1):
+        if isinstance(found, Reject):
+            yield Reject(number, found.reason)
+        elif found.of_list is None:
+            yield Reject(number, "no array `details`")
+        else:
+            yield number, {name: _text(found.value.get(name)) for name in _FIELDS}
 
 
-def array_elements(path: Path, key: str) -> Iterator[Any]:
-    """Yield the elements of the first array `"key": [...]` of a JSON document; a Reject where it breaks."""
-    opening = re.compile(f'"{re.escape(key)}"\\s*:\\s*\\[')
-    is_inside, text = False, ""
-    for chunk, is_last in _text(path):
-        text += chunk
-        if not is_inside:
-            found = opening.search(text)
-            if not found:
-                text = text[-len(key) - 100 :]
-                continue
-            is_inside, text = True, text[found.end() :]
-        elements, at = _whole(text, is_last=is_last)
-        yield from elements
-        text = text[at:]
-        if text.startswith("]"):
-            return
-        if len(text) > MAX_LINE_BYTES + _CHUNK:
-            break
-    yield Reject(1, "the document ends or breaks within an element" if is_inside else f"no array `{key}`")
-
-
-def _text(path: Path) -> Iterator[tuple[str, bool]]:
-    """Yield a file's text in pieces, each with whether it is the last."""
-    decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            yield decoder.decode(chunk), False
-    yield decoder.decode(b"", True), True
-
-
-def _whole(text: str, *, is_last: bool) -> tuple[list[Any], int]:
-    """Return the elements that are whole, and where the rest begins: at `]` when nothing follows."""
-    decoder, at = json.JSONDecoder(), 0
-    found: list[Any] = []
-    while True:
-        while at < len(text) and text[at] in " \t\r\n,":
-            at += 1
-        try:
-            element, end = decoder.raw_decode(text, at)
-        except (ValueError, RecursionError):
-            return found, at
-        if end == len(text) and not is_last:
-            return found, at  # a number may go on in the next piece
-        found.append(element)
-        at = end
+def _text(value: Any) -> str | None:
+    # What is no UTF-8 was read as halves of characters, which nothing takes.
+    return None if value is None else str(value)[:10_000].encode(errors="replace").decode()

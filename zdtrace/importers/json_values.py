@@ -59,20 +59,20 @@ def _parsed(number: int, line: bytes) -> Found | Reject:
     return Found(number, value) if isinstance(value, dict) else Reject(number, "not a JSON object")
 
 
-def json_documents(path: Path) -> Iterator[Found | Reject]:
-    """Yield the objects of a file in which they follow each other; of a list its items."""
+def json_documents(path: Path, items: str = "items") -> Iterator[Found | Reject]:
+    """Yield the objects of a file in which they follow each other; of one that has a list `items` what is in it."""
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
         window = _Window(file)
         while window.peek():
             line = window.line
             try:
-                yield from _document(window)
+                yield from _document(window, items)
             except _Broken as broken:
                 yield Reject(line if broken.line is None else broken.line, str(broken))
                 window.skip_to("\n{")
 
 
-def _document(window: _Window) -> Iterator[Found | Reject]:
+def _document(window: _Window, items: str) -> Iterator[Found | Reject]:
     line = window.line
     if window.peek() != "{":
         raise _Broken("not a JSON object", line)
@@ -85,7 +85,7 @@ def _document(window: _Window) -> Iterator[Found | Reject]:
         if not isinstance(key, str) or window.peek() != ":":
             raise _Broken("not JSON, or cut off", line)
         window.advance(1)
-        if key == "items" and window.peek() == "[":
+        if key == items and window.peek() == "[":
             is_list = True
             yield from _items(window, fields)
         else:

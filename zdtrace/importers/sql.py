@@ -9,10 +9,12 @@ MACROS = (
     "create macro epoch_s_ns(x) as try_cast((try_cast(x as decimal(28, 9)) * 1000000000) as bigint)",
     "create macro epoch_ms_ns(x) as try_cast((try_cast(x as decimal(28, 6)) * 1000000) as bigint)",
     "create macro epoch_us_ns(x) as try_cast((try_cast(x as decimal(28, 3)) * 1000) as bigint)",
-    # A cast to TIMESTAMP_NS ignores a UTC offset without a word, so only `…Z` may go that way.
+    # A cast to TIMESTAMP_NS ignores a UTC offset without a word, so only `…Z` may go that way; one to TIMESTAMPTZ takes
+    # what has no zone for UTC: nobody said so.
     """create macro iso_ns(x) as case
         when ends_with(x, 'Z') then epoch_ns(try_cast(x as timestamp_ns))
-        else epoch_us(date_trunc('second', try_cast(x as timestamptz))) * 1000
+        when regexp_matches(x, ':\\d\\d([.,]\\d+)? ?(z|[+-]\\d\\d(:?\\d\\d)?)$')
+            then epoch_us(date_trunc('second', try_cast(x as timestamptz))) * 1000
             + rpad(regexp_extract(x, '[.,](\\d{1,9})', 1), 9, '0')::bigint
     end""",
     "create macro clf_ns(x) as epoch_us(try_strptime(x, '%d/%b/%Y:%H:%M:%S %z')::timestamptz) * 1000",

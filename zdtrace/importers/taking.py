@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections import Counter
@@ -15,7 +16,18 @@ from queue import SimpleQueue
 
 from zdtrace.errors import UnusableFile
 from zdtrace.importers import text
-from zdtrace.importers.base import Delimited, Head, Importer, JsonLines, Options, Parquet, Pattern, Reading, Records
+from zdtrace.importers.base import (
+    OPTIONS,
+    Delimited,
+    Head,
+    Importer,
+    JsonLines,
+    Options,
+    Parquet,
+    Pattern,
+    Reading,
+    Records,
+)
 from zdtrace.importers.converting import Account, Converter
 from zdtrace.importers.text import Reject, Rejects
 from zdtrace.recording import manifest
@@ -29,10 +41,15 @@ _REASONS_IN_MANIFEST = 50
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What became of one file: its new source, or the one that it repeats."""
+    """What became of one file: its new source, or the one that it repeats.
+
+    `damage` says why it is not whole, `changed` which options of a repeat were others when it was taken.
+    """
 
     source: Source
     is_repeat: bool = False
+    damage: str | None = None
+    changed: tuple[str, ...] = ()
 
 
 def take(writer: Writer, path: Path, importer: Importer, options: Options, clock: str | None = None) -> Taken:
@@ -47,18 +64,25 @@ def take(writer: Writer, path: Path, importer: Importer, options: Options, clock
     try:
         job.run()
         if repeated := writer.holds(job.survey.content_sha256):
-            return Taken(repeated, is_repeat=True)
-        source = _source(job, importer, writer.unique_name(path.name), clock or importer.clock)
+            return Taken(repeated, True, job.survey.damage, _changed(repeated, options))
+        name = writer.unique_name(os.fsencode(path.name).decode(errors="replace"))
+        source = _source(job, importer, name, clock or importer.clock, options)
         writer.add(source, [draft.file for draft in job.account.drafts])
     except duckdb.Error as error:
         words = str(error).strip().split("\n")[0][:300]
         raise UnusableFile(path, f"cannot be read as {importer.name}: {words}") from error
     finally:
         shutil.rmtree(job.scratch, ignore_errors=True)
-    return Taken(source)
+    return Taken(source, damage=job.survey.damage)
 
 
-def _source(job: _Job, importer: Importer, name: str, clock: str) -> Source:
+def _changed(source: Source, options: Options) -> tuple[str, ...]:
+    """Return the options that were others when a source was taken."""
+    said = options.said
+    return tuple(name for name in OPTIONS if source.parameters.get(name) != said.get(name))
+
+
+def _source(job: _Job, importer: Importer, name: str, clock: str, options: Options) -> Source:
     account, survey, reading = job.account, job.survey, job.reading
     if account.kept == 0 and account.rejects:
         reason, count = account.reasons.most_common(1)[0]
@@ -92,7 +116,7 @@ def _source(job: _Job, importer: Importer, name: str, clock: str) -> Source:
         last_at_ns=max((each.last_at_ns for each in account.drafts if each.last_at_ns is not None), default=None),
         imported_at=manifest.now(),
         notes=reading.notes,
-        parameters={**reading.parameters, **job.counted},
+        parameters={**options.said, **reading.parameters, **job.counted},
     )
 
 

@@ -33,6 +33,9 @@ _CSV_NAMES = (
     "url",
     "headers",
 )
+_NO_STATUS = """case when try_cast(r.code as integer) is null then 'no status'
+    when try_cast(r.code as integer) <> 0 and try_cast(r.code as integer) not between 100 and 999
+    then 'no known status' end"""
 _POD_HEADERS = ("X-Pod", "X-Pod-Name", "X-Served-By", "X-Hostname", "X-Backend-Server")
 """Headers by which demos and middlewares name the pod that answered."""
 
@@ -80,7 +83,14 @@ class VegetaJson:
         }
         pods = ", ".join(f"r.headers->>'$.\"{name}\"[0]'" for name in _POD_HEADERS)
         columns = _columns("iso_ns(r.timestamp)", f"coalesce({pods})")
-        return Reading(raw=JsonLines(fields), rows=(Rows("requests", columns),), written=_WRITTEN)
+        return Reading(
+            raw=JsonLines(fields),
+            rows=(Rows("requests", columns),),
+            reject=_NO_STATUS,
+            written=_WRITTEN,
+            # A line holds the response's headers and body.
+            withhold_rejects=True,
+        )
 
 
 @dataclass(frozen=True)
@@ -104,8 +114,9 @@ class VegetaCsv:
         return Reading(
             raw=Delimited(_CSV_NAMES, header=False),
             rows=(Rows("requests", columns),),
-            reject="case when try_cast(r.code as integer) is null then 'not a line of this format' end",
+            reject=_NO_STATUS,
             written=_WRITTEN,
+            withhold_rejects=True,
         )
 
 
