@@ -227,3 +227,12 @@ def test_files_without_single_requests_are_refused_with_advice(path: Path) -> No
 def test_a_plan_and_a_sum_are_refused_too(name: str) -> None:
     with pytest.raises(UnusableFile):
         import_file(SAMPLES / name)
+
+
+def test_two_reports_of_ghz_in_one_file_are_both_read() -> None:
+    report = (SAMPLES / "ghz/ghz.json").read_bytes()
+    calls = json.loads(report)["count"]
+    assert len(import_bytes(report + report).requests) == 2 * calls
+    cut = import_bytes(report + report[: len(report) // 2])
+    assert calls < len(cut.requests) < 2 * calls
+    assert len(cut.rejects) == 1

@@ -252,3 +252,52 @@ JSON = st.recursive(
 def test_an_object_of_any_shape_is_redacted_without_error_and_only_once(found: Json) -> None:
     clean = redact(found)
     assert redact(clean) == clean
+
+
+@pytest.mark.parametrize(
+    ("words", "clean"),
+    [
+        (["--pass", CANARY], ["--pass", "***"]),
+        (["--db-pass=" + CANARY], ["--db-pass=***"]),
+        (["mysql", "-p" + CANARY], ["mysql", "-p***"]),
+        (["mongo", "-p", CANARY], ["mongo", "-p", "***"]),
+        (["sh", "-c", f"DB_PASS={CANARY} run"], ["sh", "-c", "DB_PASS=*** run"]),
+        (["sh", "-c", f"mysql -p{CANARY} -e quit"], ["sh", "-c", "mysql -p*** -e quit"]),
+        (["ssh", "-p", "22", "-p8022"], ["ssh", "-p", "22", "-p8022"]),
+        (["sh", "-c", "mkdir -p /data; bypass; sleep 5"], ["sh", "-c", "mkdir -p /data; bypass; sleep 5"]),
+        (["-path=/healthz", "--ssl-passthrough"], ["-path=/healthz", "--ssl-passthrough"]),
+    ],
+)
+def test_a_password_by_its_short_name_is_masked_and_a_port_is_not(words: list[str], clean: list[str]) -> None:
+    assert container_of(redact(pod(args=words)))["args"] == clean
+
+
+@pytest.mark.parametrize("name", ["extraEnv", "envVars", "extraEnvVars", "environment", "env"])
+def test_what_custom_resources_call_their_environment_is_masked(name: str) -> None:
+    found = {"kind": "Runner", "spec": {name: [{"name": "A", "value": CANARY}], "envFrom": [{"prefix": "P"}]}}
+    assert redact(found)["spec"] == {name: [{"name": "A", "value": "***"}], "envFrom": [{"prefix": "P"}]}
+
+
+@pytest.mark.parametrize("kind", ["SealedSecret", "ExternalSecret"])
+def test_what_becomes_a_secret_is_masked_too(kind: str) -> None:
+    target = {"template": {"data": {"c": CANARY}}}
+    spec = {"encryptedData": {"a": CANARY}, "template": {"data": {"b": CANARY}}, "target": target}
+    clean = json.dumps(redact({"kind": kind, "spec": spec}))
+    assert CANARY not in clean
+    assert all(f'"{key}": "***"' in clean for key in "abc")
+
+
+@pytest.mark.parametrize(
+    "yaml",
+    [
+        f"env:\n- name: A\n  value: {CANARY}\nimage: demo:v1",
+        f"spec:\n  env:\n    - {{name: DB, value: {CANARY}}}\nimage: demo:v1",
+        f"env:\n  A: {CANARY}\nimage: demo:v1",
+        f"extraEnvVars:\n  - name: A\n    value: |\n      {CANARY}\nimage: demo:v1",
+    ],
+)
+def test_an_environment_written_as_yaml_is_masked_and_what_follows_is_not(yaml: str) -> None:
+    clean = redact({"metadata": {"annotations": {"values": yaml}}})["metadata"]["annotations"]["values"]
+    assert CANARY not in clean
+    assert clean.endswith("image: demo:v1")
+    assert len(clean.splitlines()) == len(yaml.splitlines())

@@ -14,7 +14,7 @@ import pytest
 from zdtrace.errors import RecordingBusy, RecordingError, RecordingExists
 from zdtrace.recording import manifest as manifests
 from zdtrace.recording.manifest import Manifest, Source
-from zdtrace.recording.store import DraftFile, Writer, extend, open_recording
+from zdtrace.recording.store import DraftFile, Writer, extend, open_recording, remove_recording
 from zdtrace.recording.tables import SCHEMA_VERSION
 
 
@@ -241,3 +241,65 @@ def test_a_manifest_comes_back_as_it_was_written(tmp_path: Path) -> None:
         written = writer.manifest
     assert manifests.read(tmp_path / "r") == written
     assert isinstance(written, Manifest)
+
+
+def test_force_touches_nothing_but_what_the_manifest_names(tmp_path: Path) -> None:
+    folder = tmp_path / "r"
+    with extend(folder) as writer:
+        add(writer)
+    (folder / "notes.txt").write_text("precious")
+    (tmp_path / ".r.new").mkdir()
+    (tmp_path / ".r.new" / "thesis.txt").write_text("precious")
+    with extend(folder, force=True) as writer:
+        successor = add(writer, rows=5)
+    assert open_recording(folder).manifest.sources == (successor,)
+    data = [str(each.relative_to(tmp_path)) for each in sorted(tmp_path.rglob("*")) if each.is_file()]
+    assert data == [
+        ".r.new/thesis.txt", "r/notes.txt", "r/recording.json", "r/tables/marks/0001-0000-new.parquet",
+    ]
+    assert len(open_recording(folder).files("marks")) == 1
+
+
+def test_a_recording_is_replaced_also_by_a_link_to_it_and_from_within(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, link = tmp_path / "r", tmp_path / "latest"
+    link.symlink_to(folder)
+    with extend(folder) as writer:
+        add(writer)
+    monkeypatch.chdir(folder)
+    for rows, path in enumerate((link, Path(), folder), 5):
+        with extend(path, force=True) as writer:
+            add(writer, rows=rows)
+        assert open_recording(folder).manifest.files[0].rows == rows
+        assert len(list((folder / "tables" / "marks").iterdir())) == 1
+    assert link.is_symlink()
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "../../precious.parquet", "tables/marks/../../x.parquet", "tables/x"])
+def test_a_manifest_that_names_what_is_elsewhere_is_damaged(tmp_path: Path, path: str) -> None:
+    with extend(tmp_path / "r") as writer:
+        add(writer)
+    file = {"table": "marks", "path": path, "rows": 1, "bytes": 1, "sha256": "a"}
+    edit(tmp_path / "r", files=[file])
+    with pytest.raises(RecordingError, match="is no file of a recording"):
+        open_recording(tmp_path / "r")
+
+
+def test_a_recording_is_removed_whole_or_not_at_all(tmp_path: Path) -> None:
+    folder = tmp_path / "r"
+    with extend(folder) as writer:
+        add(writer)
+    (folder / "notes.txt").write_text("precious")
+    with pytest.raises(RecordingError, match=r"holds `notes\.txt`"):
+        remove_recording(folder)
+    assert len(open_recording(folder).files("marks")) == 1
+    (folder / "notes.txt").unlink()
+    remove_recording(folder)
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("name", [b"a[1]\\b", b"n\xff"])
+def test_a_name_that_no_query_could_open_is_refused(tmp_path: Path, name: bytes) -> None:
+    with pytest.raises(RecordingError, match="is no name for a recording"), extend(tmp_path / os.fsdecode(name)):
+        pass

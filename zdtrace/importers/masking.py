@@ -34,7 +34,7 @@ _URL_RULES = (
     _PARAMETERS,
 )
 
-_SAID = r"(?:passw|passphrase|passcode|pwd|\bpass\b|_pass\b|token|secret|credential|(?:api|access|private)[_-]?key)"
+_SAID = r"(?:passw|passphrase|passcode|pwd|\bpass\b|_pass\b|token|secret|credential|(?:api|access|private)[_ -]?key)"
 _HEADER = (
     r"(?:(?:proxy-|x-)?authori[sz]ation|(?:set-)?cookie2?"
     r"|x-[a-z0-9-]*(?:token|auth|key|secret|pass|jwt|session)[a-z0-9-]*)"
@@ -63,6 +63,8 @@ _TEXT_RULES = (
     (rf"(?i)([\w.-]*{_SAID}[\w.-]*[\"'\]\\]*\s*(?:[:=]>?|\bis\b|\bwas\b)\s*){_VALUE}", r"\1***"),
     (rf"(?i)((?:^|[\s\[])--?[\w.-]*{_SAID}[\w.-]*\s+)[^-\s](?:{_VALUE})?", r"\1***"),
     (r"(?i)(^|\s)(-u|--user)([=\s]*)[^\s:]+:\S+", r"\1\2\3***"),
+    # mysql's way. Digits are a port, and `-path=…` is one of Go's flags.
+    (r"(^|\s)-p(?:[^\s\d=-][^\s=]*|\d+[^\s\d=][^\s=]*)(\s|$)", r"\1-p***\2"),
 )
 
 
@@ -83,7 +85,8 @@ MASKING = (
         else {_replaced("x", *_URL_RULES)}
     end""",
     f"""create macro masked(x) as case
-        when x is null or not regexp_matches(x, {_literal(_TEXT_SUSPECT)}) then x
+        -- A word as short as a number of a thread holds no secret, and looking for one takes long.
+        when strlen(x) < 4 or x is null or not regexp_matches(x, {_literal(_TEXT_SUSPECT)}) then x
         else {_replaced("x", *_TEXT_RULES)}
     end""",
     # An id has to stay equal to itself: one that does not look like an id is known by its hash.

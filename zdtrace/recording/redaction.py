@@ -28,8 +28,9 @@ _EVIDENCE_KEYS = frozenset({
 })
 """Settings of ingress controllers in a ConfigMap that tell how to read their logs, and what they lose."""
 
-_SECRET_WORDS = "passw|passphrase|pwd|token|secret|key|credential|auth"  # noqa: S105 - words to look for
-_SAID_WORDS = "passw|passphrase|pwd|token|secret|credential|api[-_]?key|access[-_]?key"
+_PASS = r"(?:(?<![a-z])|(?<=pg)|(?<=db))pass(?![a-z])"  # noqa: S105 - a word to look for
+_SECRET_WORDS = rf"passw|passphrase|pwd|{_PASS}|token|secret|key|credential|auth"
+_SAID_WORDS = rf"passw|passphrase|pwd|{_PASS}|token|secret|credential|api[-_ ]?key|access[-_ ]?key"
 _SECRET_NAME = re.compile(_SECRET_WORDS, re.IGNORECASE)
 _SECRET_FIELDS = frozenset({
     "password", "passwd", "passphrase", "token", "bearertoken", "accesstoken", "refreshtoken", "authtoken",
@@ -53,9 +54,17 @@ _TEXT_RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (rf"""({_NAME.format(words=_SECRET_WORDS)}[\w.-]++["']?\s*+=\s*+){_VALUE}""", r"\1***"),
         (rf"""({_NAME.format(words=_SAID_WORDS)}[\w.-]++\\?["']?\s*+:\s*+){_VALUE}""", r"\1***"),
         (r"""((?:^|\s)(?:-u|--user)[=\s]+[^\s:]+:)\S+""", r"\1***"),
+        # mysql's way; a port is none, nor are Go's flags (`-path=…`).
+        (r"""((?:^|\s)-p)(?!\d+(?:\s|$))(?![a-z-]+=)[^\s-]\S*""", r"\1***"),
+        # An item of `env`, as YAML.
+        (rf"""((?:^|[\s{{{{,])value["']?:\s+){_VALUE}""", r"\1***"),
     )
 )
-_SUSPECT = re.compile(rf"""[?=@{{\[]|bearer|basic|cookie|-u|{_SECRET_WORDS}""", re.IGNORECASE)
+_SUSPECT = re.compile(rf"""[?=@{{\[]|bearer|basic|cookie|-[up]|value|env|{_SECRET_WORDS}""", re.IGNORECASE)
+_ENVIRONMENT = re.compile(r"(?:.*[_a-z-])?(?:env|envs|env-?_?vars?|environment(?:-?_?variables?)?)", re.IGNORECASE)
+"""Fields of custom resources that are like a container's `env`: `extraEnv`, `envVars`, `environment`."""
+_ENVIRONMENT_LINE = re.compile(r"""(\s*(?:- +)*)["']?([\w.-]+)["']?:\s*(?:\||>|&\w+)?[+-]?\s*""")
+_YAML_PAIR = re.compile(r"""(\s*(?:- +)*)(["']?[\w./-]+["']?:)(\s+)(.+)""")
 _FLAG = re.compile(r"--?[\w.-]+")
 _HOLDS_OBJECT_NAME = re.compile(r"last-applied|/(?:applied|original)(?:$|-)")
 _HOLDS_OBJECT = re.compile(r"""apiVersion\\*["']?\s*[:=]|^\s*H4sI""")
@@ -136,6 +145,7 @@ class _Walk:
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
+        self.secrets = 0
         self.fields: dict[str, Callable[[Any, int], Any]] = {
             "env": self.environment,
             "httpHeaders": self.named_values,
@@ -163,8 +173,12 @@ class _Walk:
 
     def object(self, found: Mapping[str, Any], depth: int) -> dict[str, Any]:
         _check(depth)
-        holds_data = found.get("kind") in ("Secret", "ConfigMap")
-        has_secret_name = "value" in found and _is_secret_name(found.get("name"))
+        kind = found.get("kind")
+        holds_data = kind in ("Secret", "ConfigMap")
+        # SealedSecret, ExternalSecret: what becomes a Secret stands somewhere in them.
+        is_like_secret = isinstance(kind, str) and "Secret" in kind and not kind.endswith("List")
+        self.secrets += is_like_secret
+        has_secret_name = "value" in found and (_is_secret_name(found.get("name")) or _is_secret_name(found.get("key")))
         clean: dict[str, Any] = {}
         for key, value in found.items():
             if key in self.policy.dropped_names:
@@ -174,6 +188,10 @@ class _Walk:
                 clean[key] = special(value, depth + 1)
             elif holds_data and key in ("data", "stringData", "binaryData"):
                 clean[key] = self.data(value, found)
+            elif self.secrets and key in ("data", "stringData", "binaryData", "encryptedData"):
+                clean[key] = self.any(value, depth + 1) if isinstance(value, list) else self.data(value, {})
+            elif _is_environment(key):
+                clean[key] = self.environment(value, depth + 1)
             elif (has_secret_name and key == "value") or _is_secret_field(key):
                 is_reference = isinstance(value, Mapping)
                 clean[key] = self.object(value, depth + 1) if is_reference else masked_leaves(value)
@@ -181,6 +199,7 @@ class _Walk:
                 clean[key] = self.items(value, str(found["kind"]).removesuffix("List"), depth + 1)
             else:
                 clean[key] = self.any(value, depth + 1)
+        self.secrets -= is_like_secret
         return clean
 
     def items(self, values: Any, kind: str, depth: int) -> Any:
@@ -241,13 +260,15 @@ class _Walk:
                 wants_value = False
                 continue
             is_user = bool(clean) and clean[-1] in ("-u", "--user") and ":" in word
-            if (wants_value and not word.startswith("--")) or is_user:
+            # `-p 22` and `mkdir -p /data` say nothing that is secret.
+            is_plain = bool(clean) and clean[-1] == "-p" and (word.isdecimal() or word.startswith("/"))
+            if (wants_value and not word.startswith("--") and not is_plain) or is_user:
                 clean.append(MASK)
                 wants_value = False
                 continue
             name, has_value, _ = word.partition("=")
             is_secret = bool(_FLAG.fullmatch(name)) and _is_secret_name(name)
-            wants_value = is_secret and not has_value
+            wants_value = (is_secret and not has_value) or word == "-p"
             clean.append(f"{name}={MASK}" if is_secret and has_value else self.text(word, depth))
         return clean
 
@@ -291,9 +312,33 @@ class _Walk:
                 if clean == found:
                     return text
                 return json.dumps(clean, ensure_ascii=False, separators=(",", ":"))
+        if "\n" in text:
+            text = _without_environments(text)
         for pattern, replacement in _TEXT_RULES:
             text = pattern.sub(replacement, text)
         return text
+
+
+def _without_environments(text: str) -> str:
+    """Return YAML with the values below `env:` and its likes masked; names stay."""
+    clean = []
+    indent: int | None = None
+    for line in text.split("\n"):
+        opening = _ENVIRONMENT_LINE.fullmatch(line)
+        depth = len(line) - len(line.lstrip())
+        is_item = indent is not None and depth == indent and line.lstrip().startswith("- ")
+        if indent is not None and line.strip() and depth <= indent and not is_item:
+            indent = None
+        if indent is None:
+            if opening and _ENVIRONMENT.fullmatch(opening[2]):
+                indent = len(opening[1])
+        elif pair := _YAML_PAIR.fullmatch(line):
+            kept = pair[4] if pair[2].strip("\"'") == "name:" else MASK
+            line = f"{pair[1]}{pair[2]}{pair[3]}{kept}"
+        elif line.strip() and not opening:
+            line = line[:depth] + MASK
+        clean.append(line)
+    return "\n".join(clean)
 
 
 def masked_leaves(value: Any) -> Any:
@@ -309,6 +354,11 @@ def _check(depth: int) -> None:
 @lru_cache(4096)
 def _is_secret_field(key: str) -> bool:
     return key.replace("_", "").replace("-", "").lower() in _SECRET_FIELDS
+
+
+@lru_cache(4096)
+def _is_environment(key: str) -> bool:
+    return bool(_ENVIRONMENT.fullmatch(key))
 
 
 def _is_secret_name(name: object) -> bool:
