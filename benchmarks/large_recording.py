@@ -15,7 +15,7 @@ import duckdb
 
 from zdtrace.recording import manifest
 from zdtrace.recording.manifest import Source
-from zdtrace.recording.store import Writer, extend
+from zdtrace.recording.store import DraftFile, Writer, extend
 from zdtrace.recording.tables import BY_NAME
 
 START_NS = 1_795_450_000_000_000_000
@@ -77,7 +77,7 @@ def _add_requests(
                 order by started_at_ns
             ) to '{path}' (format parquet, compression zstd, compression_level 1)
         """)
-        drafts.append((table, path, last - first))
+        drafts.append(DraftFile.sealed(table, path, last - first))
     clock = "client" if table == "requests" else "proxy"
     writer.add(_source(source_id, f"{table}.ndjson", clock, {table: requests}, START_NS, START_NS + span_ns), drafts)
 
@@ -111,7 +111,7 @@ def _add_objects(writer: Writer, span_ns: int, rollouts: int) -> None:
         """)
     writer.add(
         _source(source_id, "watch.ndjson", "recorder", {"objects": count}, START_NS, START_NS + span_ns),
-        [("objects", draft, count)],
+        [DraftFile.sealed("objects", draft, count)],
     )
 
 

@@ -31,7 +31,7 @@ def _table(table: Table) -> str:
     rows = "\n".join(f"| `{column.name}` | {column.type} | {_cell(column.doc)} |" for column in table.columns)
     return f"""## {table.name}
 
-{table.doc} Sorted by `{table.sorted_by}`.
+{table.doc} In the order of the source; dated by `{table.dated_by}`.
 
 | column | type | meaning |
 |---|---|---|

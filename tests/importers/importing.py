@@ -2,7 +2,7 @@
 
     found = import_file(path)                 # or import_bytes(b"...", name="access.log")
     found.source.rejects                      # the account, as the manifest has it
-    found.requests[0]["status"]               # rows of a table as dicts, in the recording's order
+    found.requests[0]["status"]               # rows of a table as dicts, in the order of time
     found.column("proxy_requests", "status")  # one column as a list
 
 The promise about accounting is checked on every import.
@@ -106,7 +106,8 @@ def _rows(recording: Path, table: str, source_id: int) -> list[Row]:
     if not files:
         return []
     with duckdb.connect() as db:
-        rows = "select * from read_parquet($files, union_by_name = true) where source_id = $source_id"
+        kept = "select * from read_parquet($files, union_by_name = true) where source_id = $source_id"
+        rows = f"{kept} order by {BY_NAME[table].dated_by}, line"
         found = db.execute(rows, {"files": files, "source_id": source_id})
         names = [each[0] for each in found.description or ()]
         blank: Row = dict.fromkeys(BY_NAME[table].column_names)

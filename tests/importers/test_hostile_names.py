@@ -27,7 +27,8 @@ def log(path: Path, lines: int) -> Path:
 def table(path: Path, rows: int) -> Path:
     """Write a Parquet file with that many requests."""
     plain = path.with_name("draft")
-    duckdb.sql(f"select 1700000000 + i as ts, 5 as took, 200 as st from range({rows}) t(i)").write_parquet(str(plain))
+    select = f"select 1700000000 + i as ts, 5 as took, 200 as st from range({rows}) t(i)"
+    duckdb.execute(f"copy ({select}) to '{plain}' (format parquet)")
     plain.rename(path)
     return path
 

@@ -29,7 +29,7 @@ VEGETA: dict[str, Any] = {
 
 
 def test_fortio() -> None:
-    cases = [
+    cases: list[tuple[dict[str, Any], str]] = [
         ({"ok": True, "details": "200"}, "200"),
         ({"ok": False, "details": "-1"}, "no response"),
         ({"ok": False, "details": "rpc error: code = Unavailable"}, "rpc error: code = Unavailable"),
@@ -44,7 +44,7 @@ def test_fortio() -> None:
 
 
 def test_vegeta_of_which_no_rejected_line_is_kept() -> None:
-    cases = [
+    cases: list[tuple[dict[str, Any], str]] = [
         ({"code": 200}, "200"),
         ({"code": 0, "error": "EOF"}, "EOF"),
         ({"code": 0}, "no response"),

@@ -138,7 +138,7 @@ class Converter:
 
     def _span(self, rows: Rows, path: Path) -> tuple[int | None, int | None]:
         """Return the first and the last instant of a draft; null for tables without."""
-        begin = BY_NAME[rows.table].sorted_by
+        begin = BY_NAME[rows.table].dated_by
         if not begin.endswith("_ns"):
             return None, None
         end = "ended_at_ns" if "ended_at_ns" in rows.columns else begin

@@ -22,7 +22,7 @@ _CONSTANT = re.compile(r"null|-?\d+|'[^']*'")
 
 
 def kept(reading: Reading, rows: Rows, source_id: int, raw: str, line: str) -> str:
-    """Return SQL for the rows of one table, sorted, from a source `raw` whose `line` is the row's number.
+    """Return SQL for the rows of one table, as they come, from a source `raw` whose `line` is the row's number.
 
     A column of which the format tells nothing is left out: a reader takes it as null, and writing nulls takes as long
     as writing anything else.
@@ -40,7 +40,7 @@ def kept(reading: Reading, rows: Rows, source_id: int, raw: str, line: str) -> s
                 else 'not of this table'
             end as not_kept from {raw}
         )
-        where not_kept is null and {_is_possible(rows)} order by {table.sorted_by}
+        where not_kept is null and {_is_possible(rows)}
     """
 
 
@@ -64,7 +64,7 @@ def _unreadable(reading: Reading) -> str:
 
 
 def _told(table: Table, rows: Rows, line: str) -> str:
-    """Return SQL for the columns that differ from row to row: these are sorted."""
+    """Return SQL for the columns that differ from row to row."""
     parts = [f"{line} as line"]
     for column in table.columns[2:]:
         expression = rows.columns.get(column.name, "null")
@@ -77,7 +77,7 @@ def _told(table: Table, rows: Rows, line: str) -> str:
 
 
 def _columns(table: Table, rows: Rows, source_id: int) -> str:
-    """Return SQL for all columns over those told; what is the same in each row is added here, behind the sorting."""
+    """Return SQL for all columns over those told; what is the same in each row is added here."""
     parts = [f"{source_id}::integer as source_id", "line"]
     for column in table.columns[2:]:
         expression = rows.columns.get(column.name, "null")

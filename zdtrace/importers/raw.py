@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import duckdb
 
 _PORTION_BYTES, _PORTION_REJECTS = 100_000_000, 100_000
-"""How much of a file of records is sorted at once: several times as much memory is needed for it."""
+"""How much of a file of records is converted at once: a record may be a whole Kubernetes object."""
 _PARSED = "(from raw where r is not null) as raw"
 """Only what could be parsed can be kept; said this way, k6's other points never reach the join."""
 
@@ -117,7 +117,7 @@ class Raw:
         assert isinstance(self._reading.raw, JsonLines)  # noqa: S101 - asked for only then
         fields = self._reading.raw.fields
         columns = ", ".join(f"{literal(name)}: {literal(type_)}" for name, type_ in fields.items())
-        # `r` is the row itself here: packing its columns into a struct costs as much as sorting.
+        # `r` is the row itself here: packing its columns into a struct costs a fifth of it all.
         self.source, self.line = f"""(
             select row_number() over () + {first_line - 1} as line, {", ".join(map(identifier, fields))}
             from read_json({literal(exact(path))}, format = 'newline_delimited', columns = {{{columns}}},

@@ -1,4 +1,4 @@
-"""Taking a file into a recording: one pass from the file to sorted Parquet, every line accounted for."""
+"""Taking a file into a recording: one pass from the file to Parquet, every line accounted for."""
 
 from __future__ import annotations
 
@@ -200,7 +200,7 @@ class _Job:
         self.counted = converter.counted()
 
     def _run_records(self, raw: Records, converter: Converter, rejects: Rejects) -> None:
-        """Convert so many records at a time as can be sorted in memory: one may be a whole Kubernetes object."""
+        """Convert so many records at a time as fit in memory: one may be a whole Kubernetes object."""
         records = raw.iterate(self.survey.content)
         is_whole = bool(self.reading.beside or self.reading.counted)
         for number in count():

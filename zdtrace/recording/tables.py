@@ -26,11 +26,11 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One recorded table. Rows of each file are sorted by `sorted_by`."""
+    """One recorded table. Rows of each file are in the order of their source; `dated_by` places them in time."""
 
     name: str
     doc: str
-    sorted_by: str
+    dated_by: str
     columns: tuple[Column, ...]
 
     @property
@@ -44,12 +44,12 @@ class Table:
         return ", ".join(f"{column.name} {column.type}" for column in self.columns)
 
 
-def _table(name: str, doc: str, sorted_by: str, *columns: tuple[str, str, str]) -> Table:
+def _table(name: str, doc: str, dated_by: str, *columns: tuple[str, str, str]) -> Table:
     every = (
         ("source_id", "INTEGER", "Which source of the manifest the row came from."),
         ("line", "BIGINT", "Where it stands in that source: line number of a text file, from 1; else the record's number."),
     )
-    return Table(name, doc, sorted_by, tuple(Column(*each) for each in (*every, *columns)))
+    return Table(name, doc, dated_by, tuple(Column(*each) for each in (*every, *columns)))
 
 
 REQUESTS = _table(
