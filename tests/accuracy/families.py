@@ -30,7 +30,7 @@ FAMILY_OF = {
     "node_lost": BROKEN,
     "app_5xx": APPLICATION,
     "app_5xx_new_version": APPLICATION,
-    "overload": APPLICATION,
+    "overload_queueing": APPLICATION,
     "client_timeout": BETWEEN,
     "client_exhausted": BETWEEN,
     "dns": BETWEEN,

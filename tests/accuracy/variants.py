@@ -11,6 +11,7 @@ import random
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -20,6 +21,8 @@ from zdtrace.recording.manifest import DataFile, Manifest, Source
 from zdtrace.recording.store import open_recording
 
 Change = Callable[[pl.DataFrame], pl.DataFrame]
+_CROWD = ("Pod", "Event", "ReplicaSet", "Deployment", "EndpointSlice", "Service")
+_UID = r"\b[0-9a-f]{2}([0-9a-f]{6}-[0-9a-f]{4}-4[0-9a-f]{3}-)"
 _PROXY_FORMATS = re.compile(r"nginx|envoy|haproxy|traefik|caddy|contour|audit|kube-proxy")
 
 
@@ -68,6 +71,72 @@ def with_addresses_reused(recording: Path, target: Path) -> bool:
     tables = ("objects", "proxy_requests", "proxy_events", "client_messages")
     _write(recording, target, change=lambda file: readdressed if file.table in tables else None)
     return True
+
+
+def with_bystanders(recording: Path, target: Path, copies: int, same_namespace: bool) -> int:
+    """Let all that happened to the cluster's objects happen to others as well, at the same time; return how many pods.
+
+    Each copy is another application, with pods, addresses, UIDs and events of its own, in a namespace of its own or in
+    the same one.
+    """
+    pods = 0
+
+    def crowded(rows: pl.DataFrame) -> pl.DataFrame:
+        nonlocal pods
+        ours = rows.filter(pl.col("kind").is_in(_CROWD))
+        pods += ours.filter(pl.col("kind") == "Pod")["uid"].n_unique() * copies
+        copied = [_copy(ours, number, same_namespace) for number in range(1, copies + 1)]
+        return pl.concat([rows, *copied]).sort("observed_at_ns", maintain_order=True)
+
+    _write(recording, target, change=lambda file: crowded if file.table == "objects" else None)
+    return pods
+
+
+def _copy(ours: pl.DataFrame, number: int, same_namespace: bool) -> pl.DataFrame:
+    """Return the objects of another application that went through the same."""
+    namespace = "default" if same_namespace else f"foreign-{number}"
+    words = {
+        r"\bdemo\b": f"other{number}",
+        r"\b198\.18\.(\d+)\.": f"10.{number}.$1.",
+        r"\b198\.19\.": f"10.{number}.",
+        '"namespace":"default"': f'"namespace":"{namespace}"',
+    }
+
+    def renamed(name: str) -> pl.Expr:
+        changed = pl.col(name)
+        for pattern, word in words.items():
+            changed = changed.str.replace_all(pattern, word)
+        # UIDs differ in their first digits: two hexadecimal ones of the copy, six of the original.
+        return changed.str.replace_all(_UID, f"{number:02x}$1").alias(name)
+
+    return ours.with_columns(
+        renamed("object"), renamed("name"), renamed("uid"),
+        pl.when(pl.col("namespace") == "default").then(pl.lit(namespace)).otherwise("namespace").alias("namespace"),
+        line=pl.col("line") + 1_000_000 * number,
+    )
+
+
+def with_changes(recording: Path, target: Path, changes: dict[tuple[str, str], dict[str, str]]) -> None:
+    """Replace words (regular expressions) in columns, given as {(table, column): {pattern: new word}}."""
+    def changed(rows: pl.DataFrame, table: str) -> pl.DataFrame:
+        for (of, column), words in changes.items():
+            for pattern, word in words.items() if of == table else ():
+                rows = rows.with_columns(pl.col(column).str.replace_all(pattern, word))
+        return rows
+
+    tables = {table for table, _ in changes}
+    _write(
+        recording, target, change=lambda file: partial(changed, table=file.table) if file.table in tables else None
+    )
+
+
+def without_objects(recording: Path, target: Path, pattern: str) -> None:
+    """Lose the object versions whose text has a pattern."""
+    _write(
+        recording, target,
+        change=lambda file: (lambda rows: rows.filter(~pl.col("object").str.contains(pattern)))
+        if file.table == "objects" else None,
+    )
 
 
 def _reusable(objects: list[str], access: list[str]) -> dict[str, str]:
