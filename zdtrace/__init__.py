@@ -16,16 +16,21 @@ from zdtrace.version import __version__
 
 if TYPE_CHECKING:
     from zdtrace.analysis.diagnosis import Diagnosis, Verdict, diagnose
+    from zdtrace.analysis.recommendation import Recommendation, recommend
     from zdtrace.recording.store import Recording, open_recording
 
-__all__ = ["Diagnosis", "Recording", "Verdict", "__version__", "diagnose", "open_recording"]
+__all__ = [
+    "Diagnosis", "Recommendation", "Recording", "Verdict", "__version__", "diagnose", "open_recording", "recommend",
+]
 
 _HOMES = {
     "Diagnosis": "zdtrace.analysis.diagnosis",
+    "Recommendation": "zdtrace.analysis.recommendation",
     "Recording": "zdtrace.recording.store",
     "Verdict": "zdtrace.analysis.diagnosis",
     "diagnose": "zdtrace.analysis.diagnosis",
     "open_recording": "zdtrace.recording.store",
+    "recommend": "zdtrace.analysis.recommendation",
 }
 
 

@@ -4,6 +4,7 @@
 -- Clause: got an error that the application itself answered with
 -- Remedy: look at the application and what it depends on; the rollout is not the cause
 -- Where: app
+-- Fixed by: fix_application
 -- Prestop helps: no
 -- Not when: only pods of the new version err
 -- Grain: one row per failed attempt that it explains

@@ -4,6 +4,7 @@
 -- Clause: got an error that only the new version answers with
 -- Remedy: roll back, then find out why
 -- Where: app
+-- Fixed by: rollback
 -- Prestop helps: no
 -- Not when: older pods err as well: then the cause lies elsewhere (a dependency, the data)
 -- Grain: one row per failed attempt that it explains

@@ -5,6 +5,7 @@
 -- Remedy: find out why the answer took so long (load, warm-up, dependency); raise the client's timeout only if that
 --               is right
 -- Where: client
+-- Fixed by: faster_answers
 -- Prestop helps: no
 -- Not when: the pod was ending or gone: then nobody was working on it
 -- Grain: one row per failed attempt that it explains

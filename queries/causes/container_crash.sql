@@ -4,6 +4,7 @@
 -- Clause: broke on a container that had crashed
 -- Remedy: fix the crash: exit code and last log lines of the container say more
 -- Where: app
+-- Fixed by: fix_application
 -- Prestop helps: no
 -- Not when: the pod was being deleted, or the container was ended for want of memory or by its liveness probe
 -- Grain: one row per failed attempt that it explains

@@ -4,6 +4,7 @@
 -- Clause: went to a pod whose network was gone already
 -- Remedy: preStop sleep at least as long as the slowest path needs; a shorter connect timeout limits the damage
 -- Where: routing
+-- Fixed by: prestop
 -- Prestop helps: yes
 -- Not when: no pod was ending near the start of the try: stale connection tracking or a network fault look the same
 -- Grain: one row per failed attempt that it explains

@@ -4,6 +4,7 @@
 -- Clause: went to a pod that had closed its port after SIGTERM
 -- Remedy: preStop sleep at least as long as the slowest path needs to learn of the removal
 -- Where: routing
+-- Fixed by: prestop
 -- Prestop helps: yes
 -- Not when: the pod crashed (then nobody deleted it), it never listened (then it is new), or preStop was still
 --               running (then the hook stopped the app)

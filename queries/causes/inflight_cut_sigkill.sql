@@ -4,6 +4,7 @@
 -- Clause: broke off when SIGKILL ended a pod whose grace period was over
 -- Remedy: raise terminationGracePeriodSeconds above preStop plus the longest request, or handle SIGTERM
 -- Where: shutdown
+-- Fixed by: grace_period
 -- Prestop helps: no: it takes from the grace period
 -- Not when: the container ended before its grace period was over, or for want of memory
 -- Grain: one row per failed attempt that it explains

@@ -4,6 +4,7 @@
 -- Clause: broke off when SIGTERM ended the pod that was answering
 -- Remedy: drain on SIGTERM: stop accepting, finish what runs, then exit
 -- Where: shutdown
+-- Fixed by: drain_on_sigterm
 -- Prestop helps: partly: only if it outlasts the last routed request and its answer
 -- Not when: the grace period ran out (then SIGKILL cut it), or the connection broke before the deletion (keep-alive
 --               race, crash)

@@ -4,6 +4,7 @@
 -- Clause: broke off when the proxy reloaded
 -- Remedy: reload less (batch changes, a proxy that takes endpoints without reload); longer worker-shutdown-timeout
 -- Where: routing
+-- Fixed by: reload_less
 -- Prestop helps: no
 -- Not when: the proxy's log has a line that names an upstream error: then the pod is the cause
 -- Grain: one row per failed attempt that it explains

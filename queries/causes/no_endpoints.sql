@@ -4,6 +4,7 @@
 -- Clause: found no ready pod at all
 -- Remedy: at least two replicas, maxUnavailable 0, a PodDisruptionBudget, readiness probes that hold the rollout
 -- Where: routing
+-- Fixed by: replicas
 -- Prestop helps: no
 -- Not when: the slices show ready endpoints all the time: then the proxy had not learnt of them, or had ejected them
 -- Grain: one row per failed attempt that it explains

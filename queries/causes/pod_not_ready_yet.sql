@@ -4,6 +4,7 @@
 -- Clause: went to a new pod that did not listen yet
 -- Remedy: a readiness probe (and a startup probe for slow starts) that asks the port that serves
 -- Where: startup
+-- Fixed by: readiness_probe
 -- Prestop helps: no
 -- Not when: the pod had answered before, a container of it had ended before (then it crashed), or it was being
 --               deleted

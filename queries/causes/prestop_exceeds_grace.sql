@@ -4,6 +4,7 @@
 -- Clause: broke off when preStop outlasted the grace period
 -- Remedy: terminationGracePeriodSeconds above preStop plus drain time plus 2 s
 -- Where: shutdown
+-- Fixed by: grace_period
 -- Prestop helps: no: it is too long already
 -- Not when: preStop is shorter than the grace period, or its length is not known
 -- Grain: one row per failed attempt that it explains

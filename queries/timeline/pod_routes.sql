@@ -2,7 +2,7 @@
 -- closed (C). Every try counts, also those that went well and those that a retry healed.
 --
 -- Grain:    one row per deleted pod that a proxy tried after the kubelet began to end it
--- Reads:    timeline.pod_lifecycles, staging.proxy_requests
+-- Reads:    timeline.pod_lifecycles, timeline.pod_tries
 --
 -- Columns:
 --   pod_uid             VARCHAR  UID of the pod.
@@ -14,77 +14,18 @@
 --                                neither was seen.
 --   is_censored         BOOLEAN  Requests were still coming when it got SIGTERM, so that L may be later than was seen.
 --   reference           VARCHAR  The line of the last try: `source:line`.
-with ends as (
+with routed as (
     select
-        pod_lifecycles.pod_uid,
-        pod_lifecycles.pod_ip,
         pod_lifecycles.killed_lo_ns,
         pod_lifecycles.signalled_lo_ns,
-        pod_lifecycles.signalled_hi_ns,
         pod_lifecycles.exited_hi_ns,
-        120000000000
-        + coalesce(pod_lifecycles.gone_hi_ns, pod_lifecycles.exited_hi_ns, pod_lifecycles.signalled_hi_ns)
-            as until_ns
-    from timeline.pod_lifecycles
-    where pod_lifecycles.killed_lo_ns is not null and pod_lifecycles.pod_ip is not null
-),
-
-span as (
-    select
-        min(ends.killed_lo_ns) as first_ns,
-        max(ends.until_ns) as last_ns
-    from ends
-),
-
-lines as (
-    select
-        proxy_requests.reference,
-        proxy_requests.started_lo_ns,
-        proxy_requests.started_hi_ns,
-        proxy_requests.ended_hi_ns,
-        proxy_requests.upstream_addresses,
-        proxy_requests.upstream_statuses,
-        proxy_requests.upstream_connect_times_s
-    from staging.proxy_requests
-    cross join span
+        pod_tries.*
+    from timeline.pod_tries
+    inner join timeline.pod_lifecycles on pod_tries.pod_uid = pod_lifecycles.pod_uid
     where
-        proxy_requests.upstream_addresses is not null
-        and proxy_requests.ended_hi_ns between span.first_ns and span.last_ns
-),
-
-tries as (
-    select
-        lines.reference,
-        lines.started_lo_ns,
-        lines.started_hi_ns,
-        lines.ended_hi_ns,
-        regexp_extract(
-            unnest(regexp_split_to_array(lines.upstream_addresses, ' *, *| +: +')),
-            '^\[?([0-9a-fA-F:.]+?)\]?:\d+$', 1
-        ) as upstream_ip,
-        unnest(
-            regexp_split_to_array(coalesce(lines.upstream_statuses, ''), ' *, *| +: +')
-        ) as try_status,
-        unnest(regexp_split_to_array(coalesce(lines.upstream_connect_times_s, ''), ' *, *| +: +'))
-            as connect_s
-    from lines
-),
-
-routed as (
-    select
-        ends.*,
-        tries.reference,
-        tries.started_lo_ns,
-        tries.started_hi_ns,
-        tries.ended_hi_ns,
-        coalesce(try_cast(tries.try_status as integer) < 500, false) as is_answered,
-        coalesce(try_cast(tries.try_status as integer) >= 500 and tries.connect_s = '-', false) as is_refused
-    from ends
-    inner join tries
-        on
-            ends.pod_ip = tries.upstream_ip
-            and ends.killed_lo_ns <= tries.started_hi_ns
-            and ends.until_ns >= tries.started_lo_ns
+        pod_tries.path_kind = 'proxy'
+        and pod_lifecycles.pod_ip is not null
+        and pod_lifecycles.killed_lo_ns <= pod_tries.started_hi_ns
 )
 
 select

@@ -21,8 +21,8 @@ _FIELD = re.compile(r"^([A-Z][A-Za-z ]*?):\s*(.*)$")
 _COLUMN = re.compile(r"^  (\w+) +([A-Z]\S*(?: [A-Z]\S*)*?) {2,}(\S.*)$")
 _PARAM = re.compile(r"^  (\w+) +([A-Z]+) +(\S+) {2,}(\S.*)$")
 _WORDS = (
-    "Kind", "Grain", "Reads", "Params", "Columns", "Title", "Clause", "Where", "Remedy", "Prestop helps", "Not when",
-    "See", "Severity",
+    "Kind", "Grain", "Reads", "Params", "Columns", "Title", "Clause", "Where", "Remedy", "Fixed by", "Prestop helps",
+    "Not when", "See", "Severity",
 )
 EVERY_CAUSE_COLUMNS = (
     "request_id", "attempt", "evidence_at", "evidence_ref", "tier", "weight", "pod_uid", "pod_trigger",

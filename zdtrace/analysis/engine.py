@@ -60,9 +60,9 @@ class Engine:
         """Create the whole library with its documentation, for somebody who looks around."""
         self.make(*library(), comments=True)
 
-    def rows(self, sql: str, parameters: Iterable[Any] = ()) -> list[dict[str, Any]]:
-        """Return the rows of a query as dictionaries, for results that are small."""
-        result = self.db.execute(sql, list(parameters))
+    def rows(self, sql: str, parameters: Iterable[Any] | Mapping[str, Any] = ()) -> list[dict[str, Any]]:
+        """Return the rows of a query as dictionaries, for results that are small. Parameters stand for ? or $name."""
+        result = self.db.execute(sql, dict(parameters) if isinstance(parameters, Mapping) else list(parameters))
         names = [column[0] for column in result.description or ()]
         return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
