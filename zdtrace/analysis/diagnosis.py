@@ -174,8 +174,7 @@ def _checks(engine: Engine) -> tuple[Check, ...]:
     """Run all checks; the worst come first."""
     found = []
     for query in [query for query in library().values() if query.schema == "checks"]:
-        engine.make(query.full_name)
-        for row in engine.rows(f"from {query.full_name}"):
+        for row in engine.ask(query):
             message = row.pop("message")
             found.append(Check(query.name, query.fields["Severity"], message, row))
     return tuple(sorted(found, key=lambda check: _SEVERITIES.index(check.severity)))

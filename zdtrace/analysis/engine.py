@@ -42,6 +42,7 @@ class Engine:
         self.db.execute(f"set memory_limit = '{MEMORY_LIMIT}'; set TimeZone = 'UTC'")
         self.db.execute("set enable_progress_bar = false")
         self._made: set[str] = set()
+        self._schemas: set[str] = set()
         self._commented: set[str] = set()
         self._define_recording()
         self._define_settings(settings or {})
@@ -55,6 +56,16 @@ class Engine:
             if comments and query.full_name not in self._commented:
                 self._comment(query)
                 self._commented.add(query.full_name)
+
+    def ask(self, query: Query) -> list[dict[str, Any]]:
+        """Return the rows of a query that no other reads. No view is made of it: DuckDB would plan it twice."""
+        import duckdb
+
+        self.make(*(each for each in query.reads if each in library()))
+        try:
+            return self.rows(query.sql)
+        except duckdb.Error as error:
+            raise QueryError(f"query {query.full_name} failed: {error}") from error
 
     def make_all(self) -> None:
         """Create the whole library with its documentation, for somebody who looks around."""
@@ -80,18 +91,20 @@ class Engine:
                 ) from error
         columns = ", ".join(f"{name} {type_}" for name, type_ in _SOURCES)
         self.db.execute(f"create table recording.sources ({columns})")
+        values: list[Any] = []
         for source in self.recording.manifest.sources:
             rows = source.rows_by_table
-            values = {
+            known = {
                 **source.as_json(),
                 "request_count": rows.get("requests", 0),
                 "proxy_request_count": rows.get("proxy_requests", 0),
                 "object_count": rows.get("objects", 0),
             }
-            marks = ", ".join("?" for _ in _SOURCES)
-            self.db.execute(
-                f"insert into recording.sources values ({marks})", [values[name] for name, _ in _SOURCES]
-            )
+            values += [known[name] for name, _ in _SOURCES]
+        if values:
+            row = f"({', '.join('?' for _ in _SOURCES)})"
+            rows_of_all = ", ".join(row for _ in self.recording.manifest.sources)
+            self.db.execute(f"insert into recording.sources values {rows_of_all}", values)
 
     def _scan(self, table: Table) -> str:
         """Return SQL for a table's rows; columns that an older recording lacks are null."""
@@ -136,7 +149,9 @@ class Engine:
             if query.is_macro:
                 self.db.execute(query.sql)
                 return
-            self.db.execute(f"create schema if not exists {query.schema}")
+            if query.schema not in self._schemas:
+                self.db.execute(f"create schema if not exists {query.schema}")
+                self._schemas.add(query.schema)
             self.db.execute(f"create {kind} {query.full_name} as {query.sql}")
         except duckdb.Error as error:
             raise QueryError(f"query {query.full_name} failed: {error}") from error
