@@ -2,13 +2,14 @@
 -- causes may have been it, the request is surely spared only when it is so for each of them.
 --
 -- A request that was refused by an ended pod would have found it alive. When the application breaks off what runs at
--- SIGTERM, it must have been answered by then too: the longest good answer counts. Where the proxy stops trying a pod
--- after a failure, or a request was cut, others may come in its place until the path has taken the removal into use.
+-- SIGTERM, it must have been answered by then too, in the time that all but one of 1000 answers take. Where the proxy
+-- stops trying a pod after a failure, or a request was cut, others may come in its place until the path has taken the
+-- removal into use.
 --
 -- Kind:     table
 -- Grain:    one row per failed request
 -- Reads:    findings.verdicts, causes.every, timeline.pod_lifecycles, findings.prestop_evidence, timeline.attempts,
---           staging.requests
+--           findings.answer_times
 --
 -- Columns:
 --   request_id      VARCHAR    Key of timeline.failures.
@@ -19,13 +20,7 @@
 --   is_single       BOOLEAN    It had one try.
 --   spared_from_s   DOUBLE     A preStop of this length may have spared it; null when none would.
 --   spared_surely_s DOUBLE     A preStop of this length surely had; null when none surely would.
-with answers as (
-    select coalesce(max(requests.ended_at_ns - requests.started_at_ns), 0) / 1e9 as longest_s
-    from staging.requests
-    where requests.ended_at_ns is not null and not requests.is_failed
-),
-
-evidence as (
+with evidence as (
     select
         prestop_evidence.pod_uid,
         bool_or(prestop_evidence.cut_count > 0) as has_cut,
@@ -59,13 +54,13 @@ candidates as (
         evidence.is_service,
         evidence.is_ejected,
         evidence.settled_s,
-        answers.longest_s,
+        coalesce(answer_times.usual_s, 0) as answer_s,
         coalesce(least(pod_lifecycles.prestop_s, pod_lifecycles.grace_s), 0) as prestop_s,
         (attempts.started_lo_ns - pod_lifecycles.killed_hi_ns) / 1e9 as started_lo_s,
         (attempts.started_hi_ns - pod_lifecycles.killed_lo_ns) / 1e9 as started_hi_s,
         (attempts.ended_lo_ns - pod_lifecycles.killed_hi_ns) / 1e9 as ended_lo_s
     from findings.verdicts
-    cross join answers
+    cross join findings.answer_times
     inner join timeline.attempts
         on verdicts.request_id = attempts.request_id and verdicts.attempt = attempts.attempt
     inner join causes.every
@@ -81,6 +76,11 @@ effects as (
         candidates.*,
         -- What was recorded is what the recorded preStop does: only a longer one spares anything.
         case
+            -- A connection through the Service that was lost when the Service had long settled met what an earlier loss
+            -- left behind (a stale entry of conntrack): without that one it would not have been lost either.
+            when
+                candidates.is_lag and candidates.is_service and candidates.settled_s < candidates.started_lo_s
+                then candidates.prestop_s + 0.001
             when candidates.is_lag then greatest(candidates.started_lo_s, candidates.prestop_s + 0.001)
             when candidates.is_cut then greatest(candidates.ended_lo_s, candidates.prestop_s + 0.001)
         end as from_s,
@@ -88,17 +88,17 @@ effects as (
             when candidates.is_lag and not coalesce(candidates.is_ejected, false)
                 then
                     greatest(candidates.started_hi_s, candidates.prestop_s + 0.001)
-                    + if(candidates.is_cutting, candidates.longest_s, 0)
+                    + if(candidates.is_cutting, candidates.answer_s, 0)
             when candidates.is_lag
                 then
                     greatest(candidates.started_hi_s, candidates.settled_s, candidates.prestop_s + 0.001)
-                    + if(candidates.is_cutting, candidates.longest_s, 0)
+                    + if(candidates.is_cutting, candidates.answer_s, 0)
                     + if(candidates.settled_s is null, null, 0)
             -- An older connection of the client's own stays on the pod, however long it lives on.
             when candidates.is_cut and not coalesce(candidates.is_service, true)
                 then
                     greatest(candidates.started_hi_s, candidates.settled_s, candidates.prestop_s + 0.001)
-                    + candidates.longest_s
+                    + candidates.answer_s
                     + if(candidates.settled_s is null, null, 0)
         end as surely_s
     from candidates

@@ -40,6 +40,33 @@ flags as (
     from arguments
 ),
 
+written as (
+    select
+        'kube-proxy: minSyncPeriod' as step,
+        coalesce(
+            json_extract_string(
+                objects.object,
+                '$.' || coalesce(nullif(json_extract_string(objects.object, '$.mode'), ''), 'iptables')
+                || '.minSyncPeriod'
+            ),
+            ''
+        ) as value
+    from recording.objects
+    where objects.kind = 'KubeProxyConfiguration'
+),
+
+every as (
+    select
+        flags.step,
+        flags.value
+    from flags
+    union all
+    select
+        written.step,
+        written.value
+    from written
+),
+
 balancers as (
     select
         case
@@ -60,18 +87,18 @@ balancers as (
 )
 
 select
-    flags.step,
+    every.step,
     max(
-        try_cast(regexp_extract(flags.value, '^([0-9.]+)(ms|s|m)$', 1) as double)
-        * case regexp_extract(flags.value, '^([0-9.]+)(ms|s|m)$', 2)
+        try_cast(regexp_extract(every.value, '^([0-9.]+)(ms|s|m)$', 1) as double)
+        * case regexp_extract(every.value, '^([0-9.]+)(ms|s|m)$', 2)
             when 'ms' then 0.001
             when 'm' then 60
             else 1
         end
     ) as seconds_s
-from flags
-where regexp_matches(flags.value, '^[0-9.]+(ms|s|m)$')
-group by flags.step
+from every
+where regexp_matches(every.value, '^[0-9.]+(ms|s|m)$')
+group by every.step
 union all
 select distinct
     'load balancer: ' || balancers.name as step,

@@ -191,7 +191,7 @@ def _judged(
 
 
 def _grace_period_s(prestop_s: int, facts: Facts) -> int:
-    return ceil(prestop_s + max(facts.drain_s, facts.longest_answer_s) + facts.sidecar_s + _KUBELET_S)
+    return ceil(prestop_s + max(facts.drain_s, facts.answer_s) + facts.sidecar_s + _KUBELET_S)
 
 
 def _spared(dose: Dose, failed: int) -> tuple[int, int]:

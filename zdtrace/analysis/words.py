@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from math import floor
 from typing import TYPE_CHECKING
 
 from zdtrace.analysis.catalog import library
@@ -36,6 +37,11 @@ _NAMED_CAUSES = 3
 def counted(number: int) -> str:
     """Return a number as people read it: `20 000`."""
     return f"{number:,}".replace(",", " ")
+
+
+def at_least(share: float) -> str:
+    """Return a share in per cent that is never more than it is: a claim is not rounded up."""
+    return f"{floor(share * 100 + 1e-9)}%"
 
 
 def title(cause: str) -> str:

@@ -22,8 +22,8 @@ class Facts:
     """One workload in all its recordings; times are seconds.
 
     `evidence` and `rows` are the same pods and paths, those that ended without a gap; `ended` counts all.
-    `answer_s` is how long all but one of 1000 good answers took at most, `longest_answer_s` the longest; `drain_s` the
-    longest that a request was seen to run after SIGTERM; `step_s` the time from one pod's end to the next.
+    `answer_s` is how long all but one of 1000 good answers took at most; `drain_s` the longest that a request was
+    seen to run after SIGTERM; `step_s` the time from one pod's end to the next.
     """
 
     workload: str
@@ -37,7 +37,6 @@ class Facts:
     prestop_s: float | None
     grace_s: int | None
     answer_s: float
-    longest_answer_s: float
     delays: Mapping[str, float]
     manifest: Mapping[str, Any] | None
     versions: Versions
@@ -222,7 +221,7 @@ def facts_of(engines: Sequence[Engine], workload: str) -> Facts:
         requests += counts["request_count"]
         near += counts["near_miss_count"]
         lag += counts["lag_count"]
-    answers = [engine.rows(_ANSWERS)[0] for engine in engines]
+    answers = [engine.rows("from findings.answer_times")[0] for engine in engines]
     pods = [pod for engine in engines for pod in engine.rows(_NEWEST, named)]
     newest = max(pods, key=lambda pod: pod["created_lo_ns"] or 0)
     return Facts(
@@ -236,8 +235,7 @@ def facts_of(engines: Sequence[Engine], workload: str) -> Facts:
         lag_count=lag,
         prestop_s=newest["prestop_s"],
         grace_s=newest["grace_s"],
-        answer_s=max(row["answer_s"] or 0.0 for row in answers),
-        longest_answer_s=max(row["longest_s"] or 0.0 for row in answers),
+        answer_s=max(row["usual_s"] or 0.0 for row in answers),
         delays=delays,
         manifest=_manifest(engines, workload),
         versions=_versions(engines),
@@ -277,12 +275,6 @@ _COUNTS = """
             select count(*) from findings.prestop_effects inner join helped using (cause)
             where list_contains(workloads, $workload)
         ) as lag_count
-"""
-_ANSWERS = """
-    select
-        quantile_disc(ended_at_ns - started_at_ns, 0.999) / 1e9 as answer_s,
-        max(ended_at_ns - started_at_ns) / 1e9 as longest_s
-    from staging.requests where not is_failed and ended_at_ns is not null
 """
 _NEWEST = f"""
     select

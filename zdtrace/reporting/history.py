@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from zdtrace.analysis.history import History, Run
-from zdtrace.analysis.words import counted
+from zdtrace.analysis.words import at_least, counted
 from zdtrace.reporting.layout import Column, Style, grid, wrapped
 
 _UNKNOWN = "-"
@@ -28,7 +28,7 @@ def table(history: History, *, width: int, style: Style) -> str:
         claim = together.claim
         lines += ["", *wrapped(
             f"Together: {together.sentence} {claim.rollouts} rollouts; with {claim.confidence:.0%} confidence at least "
-            f"{claim.coverage:.0%} of such rollouts need no longer one.", width,
+            f"{at_least(claim.coverage)} of such rollouts need no longer one.", width,
         )]
     return text + "\n" + "".join(line + "\n" for line in lines)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from math import ceil
 
+from zdtrace.analysis import words
 from zdtrace.analysis.recommendation import Answer, Need, Recommendation
 from zdtrace.analysis.words import counted
 from zdtrace.reporting.layout import Column, Style, grid, wrapped
@@ -116,7 +117,7 @@ def _claim(found: Recommendation) -> Iterable[str]:
         yield f"no claim: the end of the routing was not seen in all of {rollouts}"
     else:
         yield (
-            f"with {claim.confidence:.0%} confidence, at least {claim.coverage:.0%} of rollouts like these need no "
+            f"with {claim.confidence:.0%} confidence, at least {words.at_least(claim.coverage)} of rollouts like these need no "
             f"longer one ({rollouts} recorded)"
         )
     if found.more_runs:
