@@ -117,8 +117,8 @@ def _claim(found: Recommendation) -> Iterable[str]:
         yield f"no claim: the end of the routing was not seen in all of {rollouts}"
     else:
         yield (
-            f"with {claim.confidence:.0%} confidence, at least {words.at_least(claim.coverage)} of rollouts like these need no "
-            f"longer one ({rollouts} recorded)"
+            f"with {claim.confidence:.0%} confidence, at least {words.at_least(claim.coverage)} of rollouts like these "
+            f"need no longer one ({rollouts} recorded)"
         )
     if found.more_runs:
         more = ", ".join(f"{count} more for {coverage:.0%}" for count, coverage in found.more_runs[:3])
