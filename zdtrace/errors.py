@@ -5,6 +5,7 @@
     ├── RecordingError           a folder is no recording, or not one we can read
     │   ├── RecordingExists      the output is there already and --force was not given
     │   ├── RecordingBusy        another process writes to this recording
+    │   ├── RecordingDamaged     its manifest says what cannot be
     │   └── RecordingUnfinished  it was cut off while it was made, and nobody has repaired it yet
     ├── UnknownFormat            no importer recognises a file
     ├── UnusableFile             a format was recognised, but it cannot answer our question
@@ -48,6 +49,10 @@ class RecordingExists(RecordingError):
 
 class RecordingBusy(RecordingError):
     """Another process writes to this recording."""
+
+
+class RecordingDamaged(RecordingError):
+    """The manifest of a recording says what cannot be; `--force` may still replace it."""
 
 
 class RecordingUnfinished(RecordingError):

@@ -303,3 +303,18 @@ def test_a_recording_is_removed_whole_or_not_at_all(tmp_path: Path) -> None:
 def test_a_name_that_no_query_could_open_is_refused(tmp_path: Path, name: bytes) -> None:
     with pytest.raises(RecordingError, match="is no name for a recording"), extend(tmp_path / os.fsdecode(name)):
         pass
+
+
+def test_force_replaces_also_a_recording_whose_manifest_is_damaged(tmp_path: Path) -> None:
+    with extend(tmp_path / "r") as writer:
+        add(writer)
+    precious = tmp_path / "precious.parquet"
+    precious.write_text("precious")
+    file = {"table": "marks", "path": "../precious.parquet", "rows": 1, "bytes": 1, "sha256": "a"}
+    edit(tmp_path / "r", files=[file])
+    with pytest.raises(RecordingError, match="damaged"), extend(tmp_path / "r"):
+        pass
+    with extend(tmp_path / "r", force=True) as writer:
+        successor = add(writer, rows=5)
+    assert open_recording(tmp_path / "r").manifest.sources == (successor,)
+    assert precious.read_text() == "precious"

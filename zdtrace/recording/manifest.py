@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from zdtrace.errors import RecordingError
+from zdtrace.errors import RecordingDamaged, RecordingError
 from zdtrace.recording.tables import SCHEMA_VERSION
 from zdtrace.version import __version__
 
@@ -131,7 +131,7 @@ def read(folder: Path) -> Manifest:
     try:
         return _from_json(found)
     except (TypeError, KeyError, AttributeError) as error:
-        raise RecordingError(f"`{path}` is damaged: {error}", hint="import its sources again") from error
+        raise RecordingDamaged(f"`{path}` is damaged: {error}", hint="import its sources again") from error
 
 
 def _from_json(found: dict[str, Any]) -> Manifest:

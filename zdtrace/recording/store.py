@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from zdtrace.errors import RecordingBusy, RecordingError, RecordingExists, RecordingUnfinished
+from zdtrace.errors import RecordingBusy, RecordingDamaged, RecordingError, RecordingExists, RecordingUnfinished
 from zdtrace.recording import journal
 from zdtrace.recording import manifest as manifests
 from zdtrace.recording.manifest import DataFile, Manifest, Source
@@ -184,7 +184,12 @@ def extend(folder: Path, *, force: bool = False, repair: bool = False) -> Iterat
             raise RecordingUnfinished(folder)
         if not is_recording:
             manifests.write(folder, Manifest(created_at=manifests.now()))
-        before = manifests.read(folder)
+        try:
+            before = manifests.read(folder)
+        except RecordingDamaged:
+            if not force:
+                raise
+            before = Manifest(created_at="")  # nobody knows which files are its own: none is removed
         is_replaced = force and is_recording
         new = Manifest(created_at=manifests.now())
         writer = Writer(folder, new, replaces=before) if is_replaced else Writer(folder, before)
