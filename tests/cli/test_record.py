@@ -14,6 +14,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from fake_api import FakeApi, pod
+from misbehaving import misbehaving
 
 from zdtrace.recording.store import open_recording
 
@@ -87,6 +88,30 @@ def test_a_command_is_run_recorded_and_its_exit_code_is_ours(fake: FakeApi, prog
     assert "next: zdtrace analyze" in said
 
 
+def test_our_own_load_test_and_a_canary_are_run_and_taken_in(fake: FakeApi, program: Program) -> None:
+    fake.put("pods", pod("demo"))
+    with misbehaving() as server:
+        words = ["--probe", f"{server.url}/503", "--rate", "20", "--canary", server.url, "--for", "2s", "--after", "0s"]
+        with program.start(*words) as process:
+            told, said = process.communicate(timeout=60)
+    assert process.returncode == 1, said
+    assert "running: " in said
+    assert "zdtrace probe" in said
+    assert program.count("requests") == 40
+    assert program.count("canary_requests") > 5
+    assert "failed" in told, "the summary is the load test's own output"
+
+
+def test_a_canary_may_be_asked_beside_any_command(fake: FakeApi, program: Program) -> None:
+    with misbehaving() as server:
+        words = ["--canary", server.url, "--after", "0s", *program.load(15)]
+        with program.start(*words) as process:
+            _, said = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    assert program.count("requests") == 15
+    assert program.count("canary_requests") > 3
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_closes_the_recording_properly(fake: FakeApi, program: Program, number: int) -> None:
     fake.put("pods", pod("demo"))
@@ -143,6 +168,9 @@ def test_a_cluster_that_does_not_answer_is_no_traceback(program: Program, fake: 
     (["--ingress", "/x"], "not understood"),
     (["--requests", "x"], "--requests needs a command"),
     (["--for", "5s", "--", "true"], "do not go together"),
+    (["--probe", "http://x/", "--", "true"], "do not go together"),
+    (["--probe", "x"], "cannot be probed"),
+    (["--canary", "x"], "cannot be probed"),
     (["--", "true"], "how `true` logs single requests is not known"),
 ])
 def test_what_does_not_fit_together_is_said_before_anything_is_made(

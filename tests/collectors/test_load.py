@@ -18,7 +18,7 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A PATH on which every load test is found."""
     folder = tmp_path / "bin"
     folder.mkdir()
-    for name in ("fortio", "k6", "vegeta", "hey", "oha", "jmeter", "locust", "wrk"):
+    for name in ("fortio", "k6", "vegeta", "hey", "oha", "jmeter", "locust", "wrk", "zdtrace"):
         path = folder / name
         path.write_text("#!/bin/sh\n", encoding="utf-8")
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
@@ -38,6 +38,7 @@ def prepared(tools: Path, command: str) -> Load:
     ("oha -n 5 URL", "oha --db-url {0}/oha.sqlite -n 5 URL", "oha.sqlite"),
     ("jmeter -t plan.jmx", "jmeter -n -l {0}/jmeter.jtl -t plan.jmx", "jmeter.jtl"),
     ("locust --headless", "locust --headless -f locustfile.py,{0}/zdtrace_listener.py", "locust.csv"),
+    ("zdtrace probe URL", "zdtrace probe --log {0}/probe.ndjson URL", "probe.ndjson"),
     ("locust -f my.py --headless", "locust --headless -f my.py,{0}/zdtrace_listener.py", "locust.csv"),
 ])
 def test_what_is_added(tools: Path, command: str, runs: str, log: str) -> None:
@@ -53,6 +54,7 @@ def test_what_is_added(tools: Path, command: str, runs: str, log: str) -> None:
     ("k6 run --out cloud -o csv=my.csv a.js", "my.csv"),
     ("oha --db-url my.sqlite URL", "my.sqlite"),
     ("jmeter -n -t plan.jmx -l my.jtl", "my.jtl"),
+    ("zdtrace probe URL --log my.ndjson", "my.ndjson"),
 ])
 def test_what_the_user_said_stays(tools: Path, command: str, log: str) -> None:
     load = prepared(tools, command)
@@ -74,6 +76,7 @@ def test_any_other_command_may_name_its_log(tools: Path) -> None:
 @pytest.mark.parametrize(("command", "words"), [
     ("wrk URL", "how `wrk` logs single requests is not known"),
     ("nothing-like-it URL", "no command `nothing-like-it`"),
+    ("zdtrace import x", "`zdtrace` is known with `probe` only"),
     ("fortio server", "`fortio` is known with `load` only"),
     ("hey -o json URL", "logs no single requests"),
 ])

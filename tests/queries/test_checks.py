@@ -172,3 +172,39 @@ def test_a_clock_that_was_sampled_is_not_in_doubt(check: Check) -> None:
     }
     assert [row["clocks"] for row in check("clocks_not_sampled", sources=[CLIENT])] == [["client"]]
     assert check("clocks_not_sampled", sources=[CLIENT], clock_samples=[sample]) == []
+
+
+def canary(second: float, status: int | None = 200) -> dict[str, Any]:
+    return {key: value for key, value in request(second, 200, source_id=2).items()} | {"status": status}
+
+
+CLIENTS = [
+    {"source_id": 1, "name": "load.ndjson", "format": "fortio-json"},
+    {"source_id": 2, "name": "canary.ndjson", "format": "zdtrace-probe"},
+]
+
+
+def test_failures_while_the_canary_failed_too_may_be_the_clients_own(check: Check) -> None:
+    (row,) = check(
+        "canary_failed", sources=CLIENTS, requests=[request(1.0, 502), request(1.2, 200), request(9.0, 502)],
+        canary_requests=[canary(0.9), canary(1.1, None), canary(1.3, 503), canary(9.0)],
+    )
+    assert (row["overlapping_count"], row["failed_count"]) == (1, 2)
+    assert (row["canary_failed_count"], row["canary_count"]) == (2, 4)
+    assert row["message"].startswith("1 of 2 failed requests came while the canary failed too (2 of 4")
+
+
+@pytest.mark.parametrize("canaries", [[], [canary(1.0)], [canary(5.0, None)]])
+def test_a_canary_that_went_well_or_failed_at_another_time_casts_no_doubt(
+    check: Check, canaries: list[dict[str, Any]]
+) -> None:
+    assert check("canary_failed", sources=CLIENTS, requests=[request(1.0, 502)], canary_requests=canaries) == []
+
+
+def test_requests_that_were_sent_late_are_told(check: Check) -> None:
+    due = [{**request(second), "intended_at_ns": round((second - late) * SECOND)} for second, late in (
+        (1, 0.0), (2, 0.05), (3, 0.2), (4, 1.5),
+    )]
+    (row,) = check("requests_sent_late", sources=CLIENTS, requests=[*due, request(5)])
+    assert (row["late_count"], row["request_count"], row["worst_ms"]) == (2, 4, 1500.0)
+    assert check("requests_sent_late", sources=CLIENTS, requests=due[:2]) == []

@@ -32,6 +32,7 @@ class Entry(NamedTuple):
 
 COMMANDS = (
     Entry("record", "zdtrace.cli.recording", "record", "Record a cluster while a load test runs"),
+    Entry("probe", "zdtrace.cli.probing", "probe", "Send requests at fixed times and log each"),
     Entry("import", "zdtrace.cli.importing", "import_", "Take files of other tools into a recording"),
     Entry("analyze", "zdtrace.cli.analyzing", "analyze", "Name a cause for every failed request"),
     Entry("explain", "zdtrace.cli.analyzing", "explain", "Tell the story of one failed request"),

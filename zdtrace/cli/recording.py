@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _SPAN = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?")
 _PATIENCE_S = 10.0
 _TICK_S = 0.2
+_CANARY_RATE = 10.0
 
 
 def record(
@@ -63,6 +65,13 @@ def record(
     requests: Annotated[Path | None, typer.Option(
         metavar="FILE", help="Per-request log that the command writes by itself.",
     )] = None,
+    probe: Annotated[str | None, typer.Option(
+        metavar="URL", help="Instead of a command: our own load test, as `-- zdtrace probe URL`.",
+    )] = None,
+    rate: Annotated[float, typer.Option(metavar="N", help="Requests a second of --probe.")] = 50.0,
+    canary: Annotated[str | None, typer.Option(
+        metavar="URL", help="Ask a second path meanwhile, that the cluster has no part in: tells the client's own trouble.",
+    )] = None,
     kubeconfig: Annotated[str | None, typer.Option(metavar="FILE", help="As kubectl's.")] = None,
     context: Annotated[str | None, typer.Option(metavar="NAME", help="As kubectl's.")] = None,
     as_: Annotated[str | None, typer.Option("--as", metavar="USER", help="As kubectl's.")] = None,
@@ -81,6 +90,8 @@ def record(
     ingress controllers, and compares clocks. What was seen a second ago survives whatever ends it; the next command
     that opens the recording repairs it then.
 
+    For options of our own load test run it as a command: `-- zdtrace probe URL --header …`.
+
     Exit code: the command's own. Without a command 0. When there is no recording, 2 or 4.
 
     Example: zdtrace record --ingress ingress-nginx -o rollout.zdtrace -- fortio load -qps 500 -t 60s http://example.com/
@@ -94,20 +105,22 @@ def record(
     policy = Policy(keep=frozenset(keep or ()), drop=frozenset(drop or ()))
     ingresses = tuple(map(Ingress.parsed, ingress or ()))
     spans = _Spans(None if for_ is None else span_s(for_, "--for"), span_s(after, "--after"))
+    if command and probe:
+        raise UsageError("--probe and a command do not go together", hint="leave one of them out")
     if command and for_:
         raise UsageError("--for and a command do not go together", hint="the recording ends when the command does")
     access = Access(
         kubeconfig=kubeconfig, context=context, user=as_, timeout_s=span_s(request_timeout, "--request-timeout"),
     )
     _make_room(output, force=force)
-    load = _prepared(command, output, requests)
+    loads = _prepared(_Asked(command, probe, rate, canary, spans.for_s), output, requests)
     api = connect(access)
     wanted = Wanted(
         namespace=None if all_namespaces else namespace or api.namespace,
         selector=selector, everything=everything, ingresses=ingresses, policy=policy,
     )
     try:
-        code = _record(api, wanted, output, load, spans)
+        code = _record(api, wanted, output, loads, spans)
     finally:
         api.close()
     raise typer.Exit(code)
@@ -119,6 +132,31 @@ class _Spans:
     def __init__(self, for_s: float | None, after_s: float) -> None:
         self.for_s = for_s
         self.after_s = after_s
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is to be sent while we listen, as the command line says it."""
+
+    command: list[str] | None
+    probe: str | None
+    rate: float
+    canary: str | None
+    for_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Loads:
+    """What is run while we listen: a load test, and beside it the asking of a canary."""
+
+    main: Load | None
+    canary: Load | None
+
+    @property
+    def files(self) -> dict[str, str]:
+        """Return the logs that they write, with their formats."""
+        every = [each for each in (self.main, self.canary) if each is not None]
+        return {str(path): name for each in every for path, name in each.files.items()}
 
 
 def span_s(text: str, option: str) -> float:
@@ -147,13 +185,13 @@ def _make_room(output: Path, *, force: bool) -> None:
     remove_recording(output)
 
 
-def _prepared(command: list[str] | None, output: Path, requests: Path | None) -> Load | None:
-    from zdtrace.collectors.load import prepare
+def _prepared(asked: _Asked, output: Path, requests: Path | None) -> _Loads:
+    from zdtrace.collectors.load import prepare, probing
 
-    if not command:
-        if requests is not None:
-            raise UsageError("--requests needs a command that writes the file", hint="add `-- COMMAND…`")
-        return None
+    if requests is not None and not asked.command:
+        raise UsageError("--requests needs a command that writes the file", hint="add `-- COMMAND…`")
+    if not (asked.command or asked.probe or asked.canary):
+        return _Loads(None, None)
     folder = closing.folder_of_load(output.absolute())
     shutil.rmtree(folder, ignore_errors=True)
     try:
@@ -161,13 +199,19 @@ def _prepared(command: list[str] | None, output: Path, requests: Path | None) ->
     except OSError as error:
         raise RecordingError(f"`{folder}` cannot be made: {error.strerror}") from error
     try:
-        return prepare(command, folder, requests.absolute() if requests else None)
+        main = None
+        if asked.command:
+            main = prepare(asked.command, folder, requests.absolute() if requests else None)
+        elif asked.probe:
+            main = probing(asked.probe, folder, rate=asked.rate, for_s=asked.for_s)
+        canary = probing(asked.canary, folder, rate=_CANARY_RATE, is_canary=True) if asked.canary else None
     except UsageError:
         shutil.rmtree(folder, ignore_errors=True)
         raise
+    return _Loads(main, canary)
 
 
-def _record(api: object, wanted: Wanted, output: Path, load: Load | None, spans: _Spans) -> int:
+def _record(api: object, wanted: Wanted, output: Path, loads: _Loads, spans: _Spans) -> int:
     from zdtrace.collectors.api import Api
     from zdtrace.collectors.load import finish
     from zdtrace.collectors.recorder import Recorder
@@ -182,8 +226,11 @@ def _record(api: object, wanted: Wanted, output: Path, load: Load | None, spans:
         for late in recorder.start():
             say(f"{late} do not answer yet; going on without them")
         say(f"recording {wanted.namespace or 'all namespaces'} into `{output}`")
-        code, running = _listen(journal, load, spans, heard)
+        journal.outside(loads.files)
+        with _beside(journal, loads.canary):
+            code, running = _listen(journal, loads.main, spans, heard)
         recorder.stop()
+        load = loads.main
         journal.close("the command ended" if load else "told to")
         started_at_ns = running.started_at_ns if running else None
         if load is not None and (wrong := finish(load)):
@@ -213,15 +260,9 @@ def _listen(
         return 0, None
     from zdtrace.collectors.load import Running
 
-    if load.added:
-        say(f"running: {shlex.join(load.words)}")
-    journal.outside({str(path): name for path, name in load.files.items()})
+    say(f"running: {shlex.join(load.words)}")
     running = Running(load)
-    # What we start runs on our clock.
-    journal.note(clock={
-        "sampled_at_ns": running.started_at_ns, "clock": "client", "reference": "recorder", "offset_lo_ns": 0,
-        "offset_hi_ns": 0, "method": "stated",
-    })
+    _state_clock(journal, running)
     told_at: float | None = None
     while (code := running.wait(_TICK_S)) is None:
         if heard.stop.is_set() and told_at is None:
@@ -237,6 +278,36 @@ def _listen(
     if told_at is None:
         heard.stop.wait(spans.after_s)
     return code, running
+
+
+@contextmanager
+def _beside(journal: Journal, canary: Load | None) -> Iterator[None]:
+    """Ask a canary meanwhile."""
+    from zdtrace.collectors.load import Running
+
+    if canary is None:
+        yield
+        return
+    running = Running(canary)
+    _state_clock(journal, running)
+    (log,) = canary.files
+    begun_by = time.monotonic() + _PATIENCE_S
+    while not (log.is_file() and log.stat().st_size) and time.monotonic() < begun_by and running.wait(_TICK_S) is None:
+        pass  # what it does not see the beginning of, it cannot vouch for
+    try:
+        yield
+    finally:
+        running.tell(signal.SIGTERM)
+        if running.wait(_PATIENCE_S) is None:
+            running.kill()
+
+
+def _state_clock(journal: Journal, running: Running) -> None:
+    """Note that what we start runs on our clock."""
+    journal.note(clock={
+        "sampled_at_ns": running.started_at_ns, "clock": "client", "reference": "recorder", "offset_lo_ns": 0,
+        "offset_hi_ns": 0, "method": "stated",
+    })
 
 
 class _Heard:

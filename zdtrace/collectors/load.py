@@ -17,7 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import IO
 
+from zdtrace.collectors.probing import Target
 from zdtrace.errors import UsageError
+
+_PROBE = "zdtrace-probe"
 
 _LISTENER = '''"""Writes a row for each request that Locust sends. Written by `zdtrace record`."""
 import csv
@@ -62,12 +65,13 @@ def prepare(words: list[str], folder: Path, requests: Path | None) -> Load:
         raise UsageError(f"there is no command `{words[0]}`", hint="is it installed, and on PATH?")
     if requests is not None:
         return Load(words=tuple(words), files={requests: ""})
-    tool = PurePath(words[0]).name.lower().removesuffix(".exe").removesuffix(".sh")
+    tool = PurePath(words[0]).name.lower().removesuffix(".exe").removesuffix(".sh").removeprefix("kubectl-")
     known = _TOOLS.get(tool)
     if known is None:
         raise UsageError(
             f"how `{tool}` logs single requests is not known",
-            hint="name its per-request log with --requests FILE, or use fortio, k6, vegeta, oha, hey, JMeter or Locust",
+            hint="name its per-request log with --requests FILE, or use fortio, k6, vegeta, oha, hey, JMeter, Locust "
+            "or `zdtrace probe`",
         )
     return known(words, folder)
 
@@ -138,8 +142,28 @@ def _locust(words: list[str], folder: Path) -> Load:
     return Load(words=(*_without(words, "-f", "--locustfile"), "-f", both), files={log: ""}, added=("-f", both))
 
 
+def _probe(words: list[str], folder: Path) -> Load:
+    if "probe" not in words[1:]:
+        raise UsageError("`zdtrace` is known with `probe` only", hint="write it as zdtrace probe URL --rate 50 --for 60s")
+    said = value_of(words, "--log")
+    log = Path(said) if said else folder / "probe.ndjson"
+    added = () if said else ("--log", str(log))
+    return Load(words=_behind(words, "probe", added), files={log: _PROBE}, added=added)
+
+
+def probing(url: str, folder: Path, *, rate: float, for_s: float | None = None, is_canary: bool = False) -> Load:
+    """Return how to run our own load test. Raises UsageError when the URL cannot be asked for."""
+    Target(url=url)
+    log = folder / ("canary.ndjson" if is_canary else "probe.ndjson")
+    words = [sys.executable, "-m", "zdtrace", "probe", url, "--rate", f"{rate:g}", "--log", str(log)]
+    words += ["--for", f"{for_s:g}s"] if for_s is not None else []
+    words += ["--as-canary", "--quiet"] if is_canary else []
+    return Load(words=tuple(words), files={log: _PROBE})
+
+
 _TOOLS: dict[str, Callable[[list[str], Path], Load]] = {
     "fortio": _fortio, "k6": _k6, "vegeta": _vegeta, "hey": _hey, "oha": _oha, "jmeter": _jmeter, "locust": _locust,
+    "zdtrace": _probe,
 }
 
 

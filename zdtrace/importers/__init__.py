@@ -30,6 +30,7 @@ from zdtrace.importers import (
     nginx_error,
     nginx_json,
     oha,
+    probe,
     refused,
     text,
     traefik,
@@ -41,6 +42,7 @@ from zdtrace.importers.base import Head, Importer
 IMPORTERS: tuple[Importer, ...] = (
     watch.Watch(),
     journal.RecordJournal(),
+    probe.ProbeLog(),
     kubectl.KubectlWatch(),
     audit.AuditLog(),
     kubectl.KubectlJson(),

@@ -31,7 +31,7 @@ _ISTIO = (
 )
 _OWN_LOG = r"^(\[\d{4}-\d\d-\d\d |\d{4}-\d\d-\d\dT\S+\t(info|warning|error)\t)"
 _KEYS = {
-    "start_time": ("start_time",),
+    "start_time": ("start_time", "@timestamp"),  # as Contour calls it
     "duration": ("duration",),
     "response_code": ("response_code",),
     "response_flags": ("response_flags",),
@@ -70,7 +70,7 @@ class EnvoyJson:
 
     def sniff(self, head: Head) -> bool:
         """Look for start, status and response flags."""
-        return head.has_objects_with("start_time", "response_code", "response_flags")
+        return any(head.has_objects_with(each, "response_code", "response_flags") for each in _KEYS["start_time"])
 
     def read(self, head: Head, options: Options) -> Reading:
         """A line is a request."""

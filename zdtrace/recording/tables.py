@@ -68,6 +68,24 @@ REQUESTS = _table(
     ("thread", "VARCHAR", "The tool's worker: thread, user, connection; null when not logged."),
     ("pod_name", "VARCHAR", "Pod that answered, as its response said (X-Pod and the like); null when it did not."),
     ("is_retried", "BOOLEAN", "The client itself retried under this row; null when not known."),
+    ("intended_at_ns", "BIGINT", "When the request was to be sent, client's clock, ns since 1970 UTC; null when not logged."),
+    ("is_connection_reused", "BOOLEAN", "It was sent on a connection that had served before; null when not logged."),
+)
+
+CANARY_REQUESTS = _table(
+    "canary_requests",
+    "What the same client sent at the same time to a second path, with which the cluster has nothing to do.",
+    "started_at_ns",
+    ("started_at_ns", "BIGINT", "Start of the request on the client's clock, ns since 1970 UTC."),
+    ("ended_at_ns", "BIGINT", "End of the request on the client's clock, ns since 1970 UTC."),
+    ("resolution_ns", "BIGINT", "How much later than written the instants may be, ns."),
+    ("status", "INTEGER", "Status code of the response; null when there was none."),
+    ("error", "VARCHAR", "The tool's own words for what went wrong; null when it saw no error."),
+    ("is_truncated", "BOOLEAN", "The response's body was cut short; null when the tool cannot tell."),
+    ("url", "VARCHAR", "URL with its query values masked."),
+    ("correlation_id", "VARCHAR", "Request id that was sent along."),
+    ("intended_at_ns", "BIGINT", "When the request was to be sent, client's clock, ns since 1970 UTC; null when not logged."),
+    ("is_connection_reused", "BOOLEAN", "It was sent on a connection that had served before; null when not logged."),
 )
 
 CLIENT_MESSAGES = _table(
@@ -225,6 +243,7 @@ REJECTS = _table(
 
 TABLES: tuple[Table, ...] = (
     REQUESTS,
+    CANARY_REQUESTS,
     CLIENT_MESSAGES,
     EXPECTED_COUNTS,
     PROXY_REQUESTS,
