@@ -54,9 +54,10 @@ counts as (
 )
 
 select
-    counts.overlapping_count || ' of ' || counts.failed_count || ' failed requests came while the canary failed too ('
-    || counts.canary_failed_count || ' of ' || counts.canary_count
-    || ' of its requests): the client''s own network or machine may be to blame for them, not the cluster' as message,
+    counts.overlapping_count || ' of ' || counts.failed_count
+    || ' failed requests came while the canary failed too (' || counts.canary_failed_count || ' of '
+    || counts.canary_count || ' of its requests): the client''s own network or machine may be to blame'
+    || ' for them, not the cluster' as message,
     counts.canary_failed_count,
     counts.canary_count,
     counts.overlapping_count,

@@ -175,7 +175,7 @@ def test_a_clock_that_was_sampled_is_not_in_doubt(check: Check) -> None:
 
 
 def canary(second: float, status: int | None = 200) -> dict[str, Any]:
-    return {key: value for key, value in request(second, 200, source_id=2).items()} | {"status": status}
+    return {**request(second, source_id=2), "status": status}
 
 
 CLIENTS = [

@@ -173,7 +173,7 @@ def _headers(every: list[str] | tuple[str, ...], id_header: str) -> dict[str, st
 
 
 def _summary(lanes: dict[str, Lane]) -> str:
-    rows = [("connection", "sent", "failed", "p50", "p90", "p99", "max", "late")]
+    rows: list[tuple[str, ...]] = [("connection", "sent", "failed", "p50", "p90", "p99", "max", "late")]
     for name, lane in sorted(lanes.items(), key=lambda item: (_CANARY in item[0], item[0])):
         times = [f"{value:,.1f} ms" for value in lane.quantiles_ms(0.5, 0.9, 0.99, 1.0)]
         rows.append((name, f"{lane.sent:,}", f"{lane.failed:,}", *times, f"{lane.late:,}"))

@@ -70,7 +70,7 @@ def record(
     )] = None,
     rate: Annotated[float, typer.Option(metavar="N", help="Requests a second of --probe.")] = 50.0,
     canary: Annotated[str | None, typer.Option(
-        metavar="URL", help="Ask a second path meanwhile, that the cluster has no part in: tells the client's own trouble.",
+        metavar="URL", help="Ask a second path meanwhile, one beside the cluster: tells the client's own trouble.",
     )] = None,
     kubeconfig: Annotated[str | None, typer.Option(metavar="FILE", help="As kubectl's.")] = None,
     context: Annotated[str | None, typer.Option(metavar="NAME", help="As kubectl's.")] = None,

@@ -144,7 +144,7 @@ def _locust(words: list[str], folder: Path) -> Load:
 
 def _probe(words: list[str], folder: Path) -> Load:
     if "probe" not in words[1:]:
-        raise UsageError("`zdtrace` is known with `probe` only", hint="write it as zdtrace probe URL --rate 50 --for 60s")
+        raise UsageError("`zdtrace` is known with `probe` only", hint="write it as zdtrace probe URL --for 60s")
     said = value_of(words, "--log")
     log = Path(said) if said else folder / "probe.ndjson"
     added = () if said else ("--log", str(log))

@@ -60,9 +60,9 @@ class Target:
         """Refuse what is no URL that can be asked for. Raises UsageError."""
         parts = self._parts
         with contextlib.suppress(ValueError):
-            if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and parts.username is None:
-                if all(33 <= ord(each) < 127 for each in self.url):
-                    return
+            is_http = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+            if is_http and parts.username is None and all(33 <= ord(each) < 127 for each in self.url):
+                return
         raise UsageError(
             f"`{redact_text(self.url)}` cannot be probed", hint="write it as http://HOST[:PORT]/PATH, percent-encoded"
         )
@@ -218,8 +218,9 @@ class Prober(threading.Thread):
     def _sent(self, number: int, due_ns: int, lane: str, started_ns: int, ended_ns: int, **rest: Any) -> Sent:
         target = self._target
         return Sent(
-            lane=lane, is_canary=target.is_canary, intended_at_ns=due_ns, started_at_ns=started_ns, ended_at_ns=ended_ns,
-            request_id=self._id(number), method=target.method, url=redact_text(target.url), **rest,
+            lane=lane, is_canary=target.is_canary, request_id=self._id(number),
+            intended_at_ns=due_ns, started_at_ns=started_ns, ended_at_ns=ended_ns,
+            method=target.method, url=redact_text(target.url), **rest,
         )
 
     def _id(self, number: int) -> str:
@@ -282,7 +283,8 @@ class Prober(threading.Thread):
         return connection
 
     def _exchange(
-        self, connection: http.client.HTTPConnection, request_id: str, lane: str, deadline_ns: int, found: dict[str, Any]
+        self, connection: http.client.HTTPConnection, request_id: str, lane: str, deadline_ns: int,
+        found: dict[str, Any],
     ) -> bool:
         """Send and read to the end, noting in `found` what is seen; tell whether the connection can be used again."""
         target = self._target

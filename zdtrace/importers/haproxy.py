@@ -49,7 +49,7 @@ _COLUMNS = {
     "flags": "nullif(r.ending, '----')",
     "upstream_name": "r.backend",
     "upstream_addresses": f"case when not {_NO_SERVER} then if({_HAS_ADDRESS}, r.address, r.server) end",
-    "correlation_id": f"case when r.address <> '' and regexp_full_match(r.captured, '[0-9A-Za-z_.:/+=-]+') "
+    "correlation_id": "case when r.address <> '' and regexp_full_match(r.captured, '[0-9A-Za-z_.:/+=-]+') "
     "then r.captured end",
     "upstream_statuses": f"case when {_NO_SERVER} then null when r.answered::integer < 0 then '-' "
     "else r.status end",

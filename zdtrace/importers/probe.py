@@ -39,8 +39,8 @@ class ProbeLog:
     def read(self, head: Head, options: Options) -> Reading:
         """A line is a request."""
         fields = {
-            **dict.fromkeys(_NUMBERS, "BIGINT"), **dict.fromkeys(_WORDS, "VARCHAR"), **dict.fromkeys(_TRUTHS, "BOOLEAN"),
-            "status": "INTEGER",
+            **dict.fromkeys(_NUMBERS, "BIGINT"), **dict.fromkeys(_WORDS, "VARCHAR"),
+            **dict.fromkeys(_TRUTHS, "BOOLEAN"), "status": "INTEGER",
         }
         requests = {**_COMMON, "method": "r.method", "pod_name": "r.pod"}
         return Reading(
