@@ -25,7 +25,8 @@ with waits as (
 select
     count(*) filter (where waits.wait_ms > getvariable('late_ms')) || ' of ' || count(*)
     || ' requests of `' || sources.name || '` were sent over ' || getvariable('late_ms')
-    || ' ms later than they were due, the latest by ' || round(max(waits.wait_ms)::bigint) || ' ms: the client could not keep up' as message,
+    || ' ms later than they were due, the latest by ' || round(max(waits.wait_ms)::bigint)
+    || ' ms: the client could not keep up' as message,
     sources.name as source,
     count(*) filter (where waits.wait_ms > getvariable('late_ms')) as late_count,
     count(*) as request_count,
