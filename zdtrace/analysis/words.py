@@ -21,6 +21,7 @@ TIERS = {
 }
 SOURCE_USES = {
     "requests": "requests and how they ended",
+    "canary_requests": "what the same client got from a second path",
     "client_messages": "error texts of the client",
     "expected_counts": "cross-check of the counts",
     "proxy_requests": "tries and pod addresses",

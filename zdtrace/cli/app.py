@@ -43,6 +43,7 @@ COMMANDS = (
     Entry("history", "zdtrace.cli.looking_back", "history", "Show many recordings of a workload"),
     Entry("sql", "zdtrace.cli.querying", "sql", "Open a recording in DuckDB"),
     Entry("queries", "zdtrace.cli.querying", "queries", "List the library of SQL"),
+    Entry("doctor", "zdtrace.cli.doctoring", "doctor", "Tell whether the evidence will be there"),
     Entry("rbac", "zdtrace.cli.granting", "rbac", "Print the least rights that recording needs"),
     Entry("demo", "zdtrace.cli.demo", "demo", "Analyse a shipped real recording"),
 )

@@ -63,7 +63,7 @@ def probe(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No summary.")] = False,
     as_canary: Annotated[bool, typer.Option("--as-canary", hidden=True)] = False,
 ) -> None:
-    """Send requests at fixed times, whatever becomes of those before them, and log each of them.
+    """Send requests at fixed times and log each, whatever becomes of those before it.
 
     Each has an id in a header, and the time at which it was to be sent beside that at which it was: latencies count
     from the former, so a client that falls behind hides nothing. Nothing is retried, no redirect is followed. Requests

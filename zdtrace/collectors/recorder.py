@@ -47,13 +47,14 @@ class Ingress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What is to be recorded. `namespace` null means all of them."""
+    """What is to be recorded. `namespace` null means all of them; logs are read from `logs_from_ns` on, or from now."""
 
     namespace: str | None
     selector: str | None = None
     everything: bool = False
     ingresses: tuple[Ingress, ...] = ()
     policy: Policy = DEFAULT
+    logs_from_ns: int | None = None
 
 
 class Recorder:
@@ -187,7 +188,7 @@ class _Controller:
 
     def __init__(self, recorder: Recorder, ingress: Ingress) -> None:
         self._recorder = recorder
-        self._since_ns = time.time_ns()
+        self._since_ns = recorder._wanted.logs_from_ns or time.time_ns()
         self._config_maps: set[tuple[str, str]] = set()
         wanted = recorder._wanted
         self._is_wanted = bool(wanted.selector) or wanted.namespace not in (None, ingress.namespace)
