@@ -12,8 +12,9 @@ from typing import Any
 
 _NGINX = (
     "msec", "request_time", "status", "request_method", "host", "request_uri", "{id}", "http_x_request_id",
-    "remote_addr", "remote_port", "connection", "connection_requests", "pid", "body_bytes_sent", "upstream_addr", "upstream_status",
-    "upstream_connect_time", "upstream_header_time", "upstream_response_time", "upstream_bytes_received",
+    "remote_addr", "remote_port", "connection", "connection_requests", "pid", "body_bytes_sent",
+    "upstream_addr", "upstream_status", "upstream_connect_time", "upstream_header_time", "upstream_response_time",
+    "upstream_bytes_received",
 )
 _HAPROXY = (
     "%ci:%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B %CC %CS %tsc %ac/%fc/%bc/%sc/%rc %sq/%bq %hr %hs %{+Q}r %si:%sp"

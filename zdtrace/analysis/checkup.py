@@ -188,7 +188,7 @@ def _clocks(engine: Engine) -> Iterator[Line]:
             words = f"between {low_ms:+.1f} and {high_ms:+.1f} ms of the recorder's, known to {high_ms - low_ms:.1f} ms"
             yield Line("clocks", row["clock"], "ok" if high_ms - low_ms <= _WIDE_MS else "note", words)
         else:
-            words = f"not compared: taken to be within {high_ms:.0f} ms; `analyze --set clock_bound_ms=N` says otherwise"
+            words = f"not compared: taken to be within {high_ms:.0f} ms, unless `analyze --set clock_bound_ms=N`"
             yield Line("clocks", row["clock"], "note", words)
 
 
