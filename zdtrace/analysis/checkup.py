@@ -57,7 +57,7 @@ class Checkup:
 
 def examine(engine: Engine, granted: list[Granted] | None = None) -> Checkup:
     """Look at a recording; with `granted`, at one that was made just to look, and at the rights that it had."""
-    engine.make("findings.log_fields", "staging.last_objects", "staging.clock_offsets")
+    engine.make("staging.log_fields", "staging.last_objects", "staging.clock_offsets")
     objects = _objects(engine)
     logs, settings = _logs(engine, objects, is_live=granted is not None)
     first = _rights(granted) if granted is not None else _sources(engine)
@@ -107,7 +107,7 @@ def _sources(engine: Engine) -> Iterator[Line]:
 
 
 def _logs(engine: Engine, objects: list[Object], *, is_live: bool) -> tuple[list[Line], list[Setting]]:
-    rows = engine.rows("from findings.log_fields")
+    rows = engine.rows("from staging.log_fields")
     lines: list[Line] = []
     settings: list[Setting | None] = []
     named: set[str] = set()
