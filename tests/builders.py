@@ -22,7 +22,8 @@ from tempfile import TemporaryDirectory
 from typing import Any, Self
 
 import polars as pl
-from built_cluster import Clockwork, Crash, Pod, object_rows
+from built_cluster import Clockwork, Crash, Pod, Version, object_rows
+from built_objects import Told, node, service
 
 from zdtrace.analysis.engine import Engine
 from zdtrace.recording.manifest import Source
@@ -30,8 +31,8 @@ from zdtrace.recording.store import DraftFile, Writer, extend, open_recording
 from zdtrace.recording.tables import BY_NAME
 
 __all__ = [
-    "Crash", "Diagnosis", "Incident", "answered", "cut", "gave_up", "no_live_upstreams", "nowhere", "read_timeout",
-    "refused", "silent",
+    "Crash", "Diagnosis", "Incident", "answered", "cut", "cut_short", "gave_up", "limited", "no_live_upstreams", "node",
+    "nowhere", "read_timeout", "refused", "service", "silent", "unresolved",
 ]
 Row = dict[str, Any]
 SOURCES = {
@@ -79,6 +80,23 @@ def silent(pod: str, ms: float = 3_000) -> Try:
 def cut(pod: str, ms: float = 20) -> Try:
     """The pod closed the connection before it answered."""
     return Try(pod, "502", ms, words=f"upstream prematurely closed connection {_WORDS_WHILE_READING}")
+
+
+def cut_short(pod: str, ms: float = 20) -> Try:
+    """The pod broke its answer off after the first bytes: nginx writes the status that it had sent on."""
+    words = "upstream prematurely closed connection while reading upstream"
+    return Try(pod, "200", ms, header_s="0.001", words=words)
+
+
+def limited() -> Try:
+    """nginx turned the request away itself: no upstream was tried."""
+    return Try(None, "503", 0, "-", words='limiting requests, excess: 5.100 by zone "web"', address="-")
+
+
+def unresolved() -> Try:
+    """nginx could not resolve the upstream's name."""
+    words = "web.default.svc could not be resolved (2: Server failure)"
+    return Try(None, "502", 0, "-", words=words, address="-")
 
 
 def read_timeout(pod: str, ms: float = 60_000) -> Try:
@@ -160,6 +178,12 @@ class Incident:
     requests: list[Request] = field(default_factory=list)
     events: list[tuple[float, Row]] = field(default_factory=list)
     writes: list[tuple[float, Row]] = field(default_factory=list)
+    objects: list[Told] = field(default_factory=list)
+
+    def told(self, *objects: Told) -> Self:
+        """Add Services, nodes and other objects: see `built_objects`."""
+        self.objects += objects
+        return self
 
     def pod(self, name: str, **life: Any) -> Self:
         """Add a pod; see `built_cluster.Pod` for its life. The address is 10.0.0.N unless given."""
@@ -203,6 +227,11 @@ class Incident:
     def reload(self, began: float, done: float) -> Self:
         """Let the proxy take a new configuration into use."""
         self.events += [(began, {"event": "reload_began"}), (done, {"event": "reload_done"})]
+        return self
+
+    def failed_reload(self, began: float, failed: float) -> Self:
+        """Let the proxy try to take a new configuration into use, and keep the old one."""
+        self.events += [(began, {"event": "reload_began"}), (failed, {"event": "reload_failed"})]
         return self
 
     def causes(self, **how: Any) -> list[str]:
@@ -257,12 +286,15 @@ class Incident:
                 self._access_row(number, each, clocks) for number, each in requests if each.tries
             ]},
             "errors": {"proxy_events": words + told},
-            "cluster": {"objects": object_rows(self.pods, clocks), "clock_samples": bounds},
+            "cluster": {"objects": object_rows(self.pods, clocks, self._versions(clocks)), "clock_samples": bounds},
             "audit": {"api_requests": [
                 {"received_at_ns": clocks.ns(at, "apiserver"), "stage": "ResponseComplete", **row}
                 for at, row in self.writes
             ]},
         }
+
+    def _versions(self, clocks: Clockwork) -> list[Version]:
+        return [version for told in self.objects for version in told(clocks)]
 
     def _address(self, pod: str) -> str:
         """Return `ip:port` of a pod."""
@@ -274,6 +306,7 @@ class Incident:
     def _access_row(self, number: int, request: Request, clocks: Clockwork) -> Row:
         """Return the access-log line; nginx writes whole ms, and 499 when the client went away."""
         tries = request.tries
+        is_tried = tries[-1].address != "-"
         ended = clocks.ns(request.at + sum(each.ms for each in tries), "proxy") // 1_000_000 * 1_000_000
         took = round(sum(each.ms for each in tries)) * 1_000_000
         return {
@@ -281,11 +314,13 @@ class Incident:
             "status": int(tries[-1].status), "method": "GET", "path": "/", "process_id": "7",
             "connection_id": str(number), "correlation_id": request.correlation_id,
             "is_truncated": request.is_truncated,
-            "upstream_addresses": ", ".join(map(self._tried, tries)),
-            "upstream_statuses": ", ".join("-" if each.status == "499" else each.status for each in tries),
-            "upstream_connect_times_s": ", ".join(each.connect_s for each in tries),
-            "upstream_header_times_s": ", ".join(each.header_s for each in tries),
-            "upstream_response_times_s": ", ".join(f"{each.ms / 1e3:.3f}" for each in tries),
+            **({
+                "upstream_addresses": ", ".join(map(self._tried, tries)),
+                "upstream_statuses": ", ".join("-" if each.status == "499" else each.status for each in tries),
+                "upstream_connect_times_s": ", ".join(each.connect_s for each in tries),
+                "upstream_header_times_s": ", ".join(each.header_s for each in tries),
+                "upstream_response_times_s": ", ".join(f"{each.ms / 1e3:.3f}" for each in tries),
+            } if is_tried else {}),
         }
 
     def _words(self, number: int, request: Request, clocks: Clockwork) -> Iterator[Row]:
@@ -296,7 +331,8 @@ class Incident:
             if each.words:
                 yield {
                     **self._event(at, {"event": "upstream_error", "message": each.words}, clocks),
-                    "process_id": "7", "connection_id": str(number), "upstream_address": self._tried(each),
+                    "process_id": "7", "connection_id": str(number),
+                    "upstream_address": None if each.address == "-" else self._tried(each),
                 }
 
     def _event(self, at: float, row: Row, clocks: Clockwork) -> Row:

@@ -14,6 +14,11 @@ from typing import Any
 Json = dict[str, Any]
 BEGIN_NS = 1_800_000_000_000_000_000
 """Moment 0 of each story: 2027-01-15T08:00:00Z."""
+DISRUPTIONS = {
+    "eviction": "EvictionByEvictionAPI", "preemption": "PreemptionByScheduler", "taint": "DeletionByTaintManager",
+    "pod_gc": "DeletionByPodGC", "kubelet": "TerminationByKubelet",
+}
+"""Who says in the condition DisruptionTarget that the pod has to go."""
 RECORDED_SINCE_MS = -5_000
 SEEN_AFTER_MS = 10
 """From a write to its arrival at the recorder."""
@@ -38,20 +43,24 @@ class Clockwork:
 
 @dataclass(frozen=True)
 class Crash:
-    """A container that ended by itself at `at`, and ran again from `restarted` on."""
+    """A container that ended at `at` although nobody deleted its pod, and ran again from `restarted` on.
+
+    By itself, or, with `probe_failed`, since the kubelet began to end it then for its liveness probe.
+    """
 
     at: float
     restarted: float | None = None
     exit_code: int = 3
     reason: str = "Error"
+    probe_failed: float | None = None
 
 
 @dataclass(frozen=True)
 class Pod:
     """The life of a pod, ms of the story; what is None did not happen.
 
-    `by`: who had it deleted: `controller` (tells it in an Event), `hand`, `eviction`, `kubectl` (as `hand`, in the
-    audit log too), `quiet` (nobody recorded Events).
+    `by`: who had it deleted: `controller` (tells it in an Event), `hand`, `kubectl` (as `hand`, in the audit log too),
+    `quiet` (nobody recorded Events), or one of `DISRUPTIONS`. `hook` is preStop's command where it is no plain sleep.
     """
 
     name: str
@@ -66,6 +75,8 @@ class Pod:
     gone: float | None = None
     withdrawn: float | None = None
     prestop_s: int | None = None
+    hook: str | None = None
+    hook_failed: float | None = None
     grace_s: int = 30
     exit_code: int = 0
     exit_reason: str = "Completed"
@@ -74,6 +85,7 @@ class Pod:
     crashes: tuple[Crash, ...] = ()
     namespace: str = "default"
     workload: str = "web"
+    node: str = "node-1"
 
     @property
     def uid(self) -> str:
@@ -83,7 +95,7 @@ class Pod:
     @property
     def moments(self) -> list[float]:
         """When the API server wrote a new version of it."""
-        disrupted = [self.deleted - 5] if self.deleted is not None and self.by == "eviction" else []
+        disrupted = [self.deleted - 5] if self.deleted is not None and self.by in DISRUPTIONS else []
         ends = [each for crash in self.crashes for each in (crash.at + 5, crash.restarted) if each is not None]
         known = (self.created, self.started + 5, self.ready, self.deleted, *disrupted, *ends)
         exit_seen = [] if self.exited is None else [self.exited + 30]
@@ -135,11 +147,13 @@ def _pod(pod: Pod, clocks: Clockwork, now: float) -> Json:
     container: Json = {"name": "app", "image": "web:1"}
     if pod.readiness:
         container["readinessProbe"] = {"httpGet": {"path": "/ready", "port": 8080}}
-    if pod.prestop_s is not None:
+    if pod.hook is not None:
+        container["lifecycle"] = {"preStop": {"exec": {"command": ["/bin/sh", "-c", pod.hook]}}}
+    elif pod.prestop_s is not None:
         container["lifecycle"] = {"preStop": {"exec": {"command": ["sleep", str(pod.prestop_s)]}}}
     return {
         "apiVersion": "v1", "kind": "Pod", "metadata": metadata,
-        "spec": {"nodeName": "node-1", "terminationGracePeriodSeconds": pod.grace_s, "containers": [container]},
+        "spec": {"nodeName": pod.node, "terminationGracePeriodSeconds": pod.grace_s, "containers": [container]},
         "status": _pod_status(pod, clocks, now),
     }
 
@@ -156,8 +170,12 @@ def _pod_status(pod: Pod, clocks: Clockwork, now: float) -> Json:
             "type": "Ready", "status": "False" if has_exited else "True",
             "lastTransitionTime": clocks.second(changed, "node"),
         })
-    if pod.by == "eviction" and pod.deleted is not None and now >= pod.deleted - 5:
-        conditions.append({"type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI"})
+    if pod.by in DISRUPTIONS and pod.deleted is not None and now >= pod.deleted - 5:
+        disrupted_at = clocks.second(pod.deleted - 5, "apiserver")
+        reason = DISRUPTIONS[pod.by]
+        conditions.append({
+            "type": "DisruptionTarget", "status": "True", "reason": reason, "lastTransitionTime": disrupted_at,
+        })
     return status | {"conditions": conditions}
 
 
@@ -190,9 +208,15 @@ def events(pod: Pod, clocks: Clockwork) -> Iterator[Version]:
         about = {"kind": "ReplicaSet", "name": f"{pod.workload}-{pod.template}", "uid": f"uid-{pod.template}"}
         told = f"Deleted pod: {pod.name}"
         yield _event(pod, clocks, pod.deleted + 8, "SuccessfulDelete", told, "replicaset-controller", about)
+    about = {"kind": "Pod", "name": pod.name, "uid": pod.uid}
     if pod.killed is not None:
-        about = {"kind": "Pod", "name": pod.name, "uid": pod.uid}
         yield _event(pod, clocks, pod.killed, "Killing", "Stopping container app", "kubelet", about)
+    if pod.hook_failed is not None:
+        yield _event(pod, clocks, pod.hook_failed, "FailedPreStopHook", "PreStopHook failed", "kubelet", about)
+    for crash in pod.crashes:
+        if crash.probe_failed is not None:
+            told = "Container app failed liveness probe, will be restarted"
+            yield _event(pod, clocks, crash.probe_failed, "Killing", told, "kubelet", about)
 
 
 def _event(
@@ -205,7 +229,7 @@ def _event(
         "involvedObject": about, "reason": reason, "message": message, "source": {"component": component},
         "firstTimestamp": clocks.second(at, clock),
     }
-    return Version(at, "ADDED", "v1", "Event", pod.namespace, name, f"uid-{reason}-{pod.uid}", body)
+    return Version(at, "ADDED", "v1", "Event", pod.namespace, name, f"uid-{reason}-{at:g}-{pod.uid}", body)
 
 
 def slices(pods: Iterable[Pod]) -> Iterator[Version]:
@@ -228,7 +252,7 @@ def _rotation(pod: Pod) -> tuple[float | None, float | None, float | None]:
     withdrawn = pod.withdrawn
     if withdrawn is None and pod.deleted is not None:
         withdrawn = pod.deleted + 40
-    left = None if pod.exited is None else pod.exited + 60
+    left = None if pod.exited is None else max(pod.exited + 60, withdrawn or 0)
     return pod.ready, withdrawn, left
 
 
@@ -250,10 +274,11 @@ def _slice(namespace: str, service: str, pods: Iterable[Pod], at: float) -> Json
     }
 
 
-def object_rows(pods: Iterable[Pod], clocks: Clockwork) -> list[Json]:
-    """Return rows of the table `objects`, in the order in which they were written."""
+def object_rows(pods: Iterable[Pod], clocks: Clockwork, others: Iterable[Version] = ()) -> list[Json]:
+    """Return rows of the table `objects`, in the order in which they were written; `others` are no pod's."""
     pods = list(pods)
-    versions = [*slices(pods), *(each for pod in pods for each in (*pod_versions(pod, clocks), *events(pod, clocks)))]
+    of_pods = (each for pod in pods for each in (*pod_versions(pod, clocks), *events(pod, clocks)))
+    versions = [*slices(pods), *of_pods, *others]
     rows = []
     for number, each in enumerate(sorted(versions, key=lambda version: version.written), 1):
         body = dict(each.object)

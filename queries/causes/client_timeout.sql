@@ -7,7 +7,7 @@
 -- Where: client
 -- Fixed by: faster_answers
 -- Prestop helps: no
--- Not when: the pod was ending or gone: then nobody was working on it
+-- Not when: the pod was ending or gone, or its node was: then nobody was working on it
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempts, timeline.attempt_pods
 -- See: https://nginx.org/en/docs/http/ngx_http_upstream_module.html#variables
@@ -44,6 +44,7 @@ left outer join timeline.attempt_pods
         and attempt_pods.linked_by <> 'time'
 where
     attempts.symptom in ('timeout', 'client_closed')
+    and not coalesce(attempt_pods.is_node_lost, false)
     and (
         attempt_pods.deleted_lo_ns is null
         or attempts.ended_hi_ns < attempt_pods.signalled_lo_ns

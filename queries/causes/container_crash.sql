@@ -8,7 +8,7 @@
 -- Prestop helps: no
 -- Not when: the pod was being deleted, or the container was ended for want of memory or by its liveness probe
 -- Grain: one row per failed attempt that it explains
--- Reads: timeline.attempt_pods, timeline.container_exits
+-- Reads: timeline.exit_failures
 -- See: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#container-restarts
 --
 -- Columns:
@@ -23,37 +23,15 @@
 --   exit_code     BIGINT                    Exit code.
 --   since_exit_ms DOUBLE                    From the exit to the end of the try, ms (latest exit).
 select
-    attempt_pods.request_id,
-    attempt_pods.attempt,
-    instant_at(container_exits.exited_lo_ns, container_exits.exited_hi_ns) as evidence_at,
-    coalesce(attempt_pods.reference, container_exits.reference) as evidence_ref,
-    tier_of(attempt_pods.linked_by, attempt_pods.matched_by, attempt_pods.evidence, true) as tier,
-    case when attempt_pods.linked_by = 'time' then 0.6 else 1.0 end::double as weight,
-    attempt_pods.pod_uid,
+    exit_failures.request_id,
+    exit_failures.attempt,
+    instant_at(exit_failures.exited_lo_ns, exit_failures.exited_hi_ns) as evidence_at,
+    exit_failures.evidence_ref,
+    exit_failures.tier,
+    exit_failures.weight,
+    exit_failures.pod_uid,
     'crash' as pod_trigger,
-    container_exits.exit_code,
-    (attempt_pods.ended_hi_ns - container_exits.exited_hi_ns) / 1e6 as since_exit_ms
-from timeline.attempt_pods
-inner join timeline.container_exits
-    on
-        attempt_pods.pod_uid = container_exits.pod_uid
-        and attempt_pods.ended_hi_ns >= container_exits.exited_lo_ns
-where
-    (not attempt_pods.is_deleted or attempt_pods.ended_lo_ns < attempt_pods.deleted_hi_ns)
-    and (
-        (
-            attempt_pods.symptom in ('reset', 'truncated')
-            and attempt_pods.started_lo_ns <= container_exits.exited_hi_ns
-        )
-        -- Started anew is not listening again: where the address tells which pod it was, it gets the time of a new pod.
-        or (
-            attempt_pods.symptom in ('refused', 'unreachable')
-            and attempt_pods.started_lo_ns
-            <= coalesce(container_exits.restarted_hi_ns, attempt_pods.started_lo_ns)
-            + 1000000000 * case when attempt_pods.linked_by = 'time' then 1 else getvariable('warm_up_s') end
-        )
-    )
-qualify row_number() over (
-    partition by attempt_pods.request_id, attempt_pods.attempt, attempt_pods.pod_uid
-    order by container_exits.exited_lo_ns desc
-) = 1
+    exit_failures.exit_code,
+    exit_failures.since_exit_ms
+from timeline.exit_failures
+where exit_failures.ended_by = 'crash'

@@ -38,15 +38,14 @@ select
     end::double as weight,
     attempt_pods.pod_uid,
     attempt_pods.pod_trigger,
-    (
-        (attempt_pods.started_lo_ns - attempt_pods.killed_hi_ns)
-        + (attempt_pods.started_hi_ns - attempt_pods.killed_lo_ns)
-    )
-    / 2e6
-        as since_kill_ms
+    middle_ms(
+        attempt_pods.killed_lo_ns, attempt_pods.killed_hi_ns,
+        attempt_pods.started_lo_ns, attempt_pods.started_hi_ns
+    ) as since_kill_ms
 from timeline.attempt_pods
 where
     attempt_pods.is_deleted
+    and attempt_pods.late_because = 'propagation'
     and attempt_pods.started_hi_ns >= coalesce(attempt_pods.exited_lo_ns, attempt_pods.signalled_lo_ns)
     and (
         attempt_pods.linked_by <> 'time'

@@ -6,8 +6,8 @@
 -- Where: routing
 -- Fixed by: prestop
 -- Prestop helps: yes
--- Not when: the pod crashed (then nobody deleted it), it never listened (then it is new), or preStop was still
---               running (then the hook stopped the app)
+-- Not when: the pod crashed (then nobody deleted it), it never listened (then it is new), preStop was still
+--               running or failed, or its endpoint was withdrawn late or long ago (then that is the cause)
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempt_pods
 -- See: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination
@@ -41,16 +41,16 @@ select
     end::double as weight,
     attempt_pods.pod_uid,
     attempt_pods.pod_trigger,
-    (
-        (attempt_pods.started_lo_ns - attempt_pods.killed_hi_ns)
-        + (attempt_pods.started_hi_ns - attempt_pods.killed_lo_ns)
-    )
-    / 2e6
-        as since_kill_ms
+    middle_ms(
+        attempt_pods.killed_lo_ns, attempt_pods.killed_hi_ns,
+        attempt_pods.started_lo_ns, attempt_pods.started_hi_ns
+    ) as since_kill_ms
 from timeline.attempt_pods
 where
     attempt_pods.is_deleted
     and not attempt_pods.is_down
+    and attempt_pods.late_because = 'propagation'
+    and not attempt_pods.is_stopped_by_hook
     and attempt_pods.ended_hi_ns >= attempt_pods.signalled_lo_ns
     and (
         attempt_pods.symptom = 'refused'

@@ -6,8 +6,8 @@
 -- Where: shutdown
 -- Fixed by: drain_on_sigterm
 -- Prestop helps: partly: only if it outlasts the last routed request and its answer
--- Not when: the grace period ran out (then SIGKILL cut it), or the connection broke before the deletion (keep-alive
---               race, crash)
+-- Not when: the grace period ran out (then SIGKILL cut it), preStop failed or stopped the application itself, or the
+--               connection broke before the deletion (keep-alive race, crash)
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempt_pods
 -- See: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination
@@ -40,16 +40,16 @@ select
     end::double as weight,
     attempt_pods.pod_uid,
     attempt_pods.pod_trigger,
-    (
-        (attempt_pods.started_lo_ns - attempt_pods.killed_hi_ns)
-        + (attempt_pods.started_hi_ns - attempt_pods.killed_lo_ns)
-    )
-    / 2e6
-        as since_kill_ms
+    middle_ms(
+        attempt_pods.killed_lo_ns, attempt_pods.killed_hi_ns,
+        attempt_pods.started_lo_ns, attempt_pods.started_hi_ns
+    ) as since_kill_ms
 from timeline.attempt_pods
 where
     attempt_pods.is_deleted
     and not attempt_pods.is_down
+    and not attempt_pods.is_stopped_by_hook
+    and coalesce(attempt_pods.late_because not in ('prestop_failed', 'node_lost'), true)
     and attempt_pods.ended_hi_ns >= attempt_pods.signalled_lo_ns
     and attempt_pods.started_lo_ns <= coalesce(attempt_pods.exited_hi_ns, attempt_pods.ended_hi_ns)
     and not (attempt_pods.is_sigkilled and attempt_pods.ended_hi_ns >= attempt_pods.exited_lo_ns)

@@ -6,8 +6,8 @@
 -- Where: startup
 -- Fixed by: readiness_probe
 -- Prestop helps: no
--- Not when: the pod had answered before, a container of it had ended before (then it crashed), or it was being
---               deleted
+-- Not when: the pod had answered before, a container of it had ended before (then it crashed), it was being deleted, or
+--               its Service serves pods that are not ready (then no probe helps)
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempt_pods, timeline.attempts, timeline.rollouts, timeline.pod_lifecycles,
 --           staging.proxy_requests
@@ -79,6 +79,7 @@ inner join timeline.pod_lifecycles on attempt_pods.pod_uid = pod_lifecycles.pod_
 left outer join first_answers on attempt_pods.pod_uid = first_answers.pod_uid
 where
     not attempt_pods.has_crashed
+    and not (attempt_pods.is_not_ready_served and attempt_pods.has_readiness)
     and coalesce(attempt_pods.started_lo_ns <= first_answers.answered_hi_ns, true)
     and (
         not attempt_pods.has_readiness

@@ -37,12 +37,10 @@ select
     1.0::double as weight,
     attempt_pods.pod_uid,
     attempt_pods.pod_trigger,
-    (
-        (attempt_pods.started_lo_ns - attempt_pods.killed_hi_ns)
-        + (attempt_pods.started_hi_ns - attempt_pods.killed_lo_ns)
-    )
-    / 2e6
-        as since_kill_ms,
+    middle_ms(
+        attempt_pods.killed_lo_ns, attempt_pods.killed_hi_ns,
+        attempt_pods.started_lo_ns, attempt_pods.started_hi_ns
+    ) as since_kill_ms,
     attempt_pods.grace_s,
     attempt_pods.prestop_s
 from timeline.attempt_pods

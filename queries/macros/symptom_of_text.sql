@@ -16,6 +16,8 @@ case
         then 'no_live_upstreams'
     when regexp_matches(message, '(?i)limiting requests|limiting connections')
         then 'rate_limited'
+    when regexp_matches(message, '(?i)worker_connections are not enough|upstream request queue|pool is full')
+        then 'overload'
     when regexp_matches(message, '(?i)refused|\b111\b')
         then 'refused'
     when regexp_matches(message, '(?i)no route to host|unreachable|ehostunreach|\b113\b')

@@ -28,6 +28,11 @@
 --   is_ready            BOOLEAN    Condition Ready.
 --   ready_changed_ns    BIGINT     When Ready last changed, node, whole seconds.
 --   disruption          VARCHAR    Reason of the condition DisruptionTarget; null when none.
+--   disrupted_ns        BIGINT     When that condition was set, apiserver or node, whole seconds.
+--   ended_reason        VARCHAR    Why the kubelet ended it, status.reason: Evicted, Terminated, NodeLost, …; null mostly.
+--   is_prestop_sleep    BOOLEAN    Every preStop hook does nothing but sleep; true without one.
+--   is_prestop_stop     BOOLEAN    A preStop hook says that it stops the application, before any sleep.
+--   labels              MAP(VARCHAR, VARCHAR)  Labels of the pod; null without any.
 with parsed as (
     select
         objects.uid,
@@ -46,7 +51,7 @@ with parsed as (
             "spec": {"nodeName": "VARCHAR", "terminationGracePeriodSeconds": "BIGINT", "containers": [{"name": "VARCHAR",
             "readinessProbe": "JSON", "startupProbe": "JSON", "lifecycle": {"preStop": {"exec": {"command": ["VARCHAR"]},
             "sleep": {"seconds": "BIGINT"}, "httpGet": "JSON", "tcpSocket": "JSON"}}}]},
-            "status": {"podIP": "VARCHAR", "phase": "VARCHAR", "conditions": [{"type": "VARCHAR", "status": "VARCHAR",
+            "status": {"podIP": "VARCHAR", "phase": "VARCHAR", "reason": "VARCHAR", "conditions": [{"type": "VARCHAR", "status": "VARCHAR",
             "reason": "VARCHAR", "lastTransitionTime": "VARCHAR"}]}}'
         )) as pod
     from recording.objects
@@ -55,31 +60,53 @@ with parsed as (
         partition by objects.uid, objects.resource_version, objects.event_type
         order by objects.observed_at_ns nulls last, objects.source_id, objects.line
     ) = 1
+),
+
+hooked as (
+    select
+        parsed.*,
+        -- A hook is known by its words: the command, or the path that it asks the container for.
+        list_filter(list_transform(
+            parsed.pod.spec.containers,
+            lambda container: {
+                'words': case
+                    when len(container.lifecycle.prestop.exec.command) > 0
+                        then array_to_string(container.lifecycle.prestop.exec.command, ' ')
+                    when container.lifecycle.prestop.httpget is not null
+                        then 'GET ' || coalesce(container.lifecycle.prestop.httpget ->> '$.path', '/')
+                end
+            }
+        ), lambda hook: hook.words is not null) as hooks,
+        list_filter(
+            parsed.pod.status.conditions,
+            lambda condition: condition.type = 'DisruptionTarget' and condition.status = 'True'
+        )[1] as disruption
+    from parsed
 )
 
 select
-    parsed.uid as pod_uid,
-    parsed.name as pod_name,
-    parsed.namespace,
-    source_clocks.source || ':' || parsed.line as reference,
-    parsed.event_type,
-    parsed.observed_at_ns - source_clocks.offset_hi_ns as observed_lo_ns,
-    parsed.observed_at_ns - source_clocks.offset_lo_ns as observed_hi_ns,
-    try_cast(parsed.resource_version as ubigint) as version,
-    parsed.pod.status.podip as pod_ip,
-    parsed.pod.spec.nodename as node_name,
+    hooked.uid as pod_uid,
+    hooked.name as pod_name,
+    hooked.namespace,
+    source_clocks.source || ':' || hooked.line as reference,
+    hooked.event_type,
+    hooked.observed_at_ns - source_clocks.offset_hi_ns as observed_lo_ns,
+    hooked.observed_at_ns - source_clocks.offset_lo_ns as observed_hi_ns,
+    try_cast(hooked.resource_version as ubigint) as version,
+    hooked.pod.status.podip as pod_ip,
+    hooked.pod.spec.nodename as node_name,
     coalesce(
-        parsed.pod.metadata.labels['pod-template-hash'],
-        parsed.pod.metadata.labels['controller-revision-hash']
+        hooked.pod.metadata.labels['pod-template-hash'],
+        hooked.pod.metadata.labels['controller-revision-hash']
     ) as template_hash,
-    list_filter(parsed.pod.metadata.ownerreferences, lambda owner: owner.controller)[1].kind as owner_kind,
-    list_filter(parsed.pod.metadata.ownerreferences, lambda owner: owner.controller)[1].name as owner_name,
-    second_ns(parsed.pod.metadata.creationtimestamp) as created_ns,
-    second_ns(parsed.pod.metadata.deletiontimestamp) as delete_deadline_ns,
-    parsed.pod.metadata.deletiongraceperiodseconds as delete_grace_s,
-    parsed.pod.spec.terminationgraceperiodseconds as grace_period_s,
+    list_filter(hooked.pod.metadata.ownerreferences, lambda owner: owner.controller)[1].kind as owner_kind,
+    list_filter(hooked.pod.metadata.ownerreferences, lambda owner: owner.controller)[1].name as owner_name,
+    second_ns(hooked.pod.metadata.creationtimestamp) as created_ns,
+    second_ns(hooked.pod.metadata.deletiontimestamp) as delete_deadline_ns,
+    hooked.pod.metadata.deletiongraceperiodseconds as delete_grace_s,
+    hooked.pod.spec.terminationgraceperiodseconds as grace_period_s,
     list_max(list_transform(
-        parsed.pod.spec.containers,
+        hooked.pod.spec.containers,
         lambda container: coalesce(
             container.lifecycle.prestop.sleep.seconds::double,
             try_cast(nullif(regexp_extract(
@@ -90,30 +117,43 @@ select
         )
     )) as prestop_s,
     coalesce(list_bool_or(list_transform(
-        parsed.pod.spec.containers,
+        hooked.pod.spec.containers,
         lambda container: coalesce(len(container.lifecycle.prestop.exec.command) > 0, false)
         or container.lifecycle.prestop.sleep.seconds is not null
         or container.lifecycle.prestop.httpget is not null
         or container.lifecycle.prestop.tcpsocket is not null
     )), false) as has_prestop,
     coalesce(list_bool_or(list_transform(
-        parsed.pod.spec.containers,
+        hooked.pod.spec.containers,
         lambda container: container.readinessprobe is not null or container.startupprobe is not null
     )), false) as has_readiness,
     coalesce(
-        list_filter(parsed.pod.status.conditions, lambda condition: condition.type = 'Ready')[1].status
+        list_filter(hooked.pod.status.conditions, lambda condition: condition.type = 'Ready')[1].status
         = 'True',
         false
     ) as is_ready,
     second_ns(
-        list_filter(parsed.pod.status.conditions, lambda condition: condition.type = 'Ready')[
+        list_filter(hooked.pod.status.conditions, lambda condition: condition.type = 'Ready')[
             1
         ].lasttransitiontime
     ) as ready_changed_ns,
-    list_filter(
-        parsed.pod.status.conditions,
-        lambda condition: condition.type = 'DisruptionTarget' and condition.status = 'True'
-    )[1].reason as disruption
-from parsed
-inner join staging.source_clocks on parsed.source_id = source_clocks.source_id
-where parsed.pod is not null
+    hooked.disruption.reason as disruption,
+    second_ns(hooked.disruption.lasttransitiontime) as disrupted_ns,
+    hooked.pod.status.reason as ended_reason,
+    coalesce(list_bool_and(list_transform(
+        hooked.hooks,
+        lambda hook: regexp_full_match(
+            hook.words, '(?:\S*sh -c +)?(?:exec +)?(?:/\S*/)?sleep +[0-9.]+[smh]?(?:infinity)?;?'
+        )
+    )), true) as is_prestop_sleep,
+    coalesce(list_bool_or(list_transform(
+        hooked.hooks,
+        lambda hook: regexp_matches(
+            split_part(hook.words, 'sleep', 1),
+            '(?i)\b(?:quit|stop|shutdown|kill|terminate|quitquitquit|killall|pkill)\b'
+        )
+    )), false) as is_prestop_stop,
+    hooked.pod.metadata.labels
+from hooked
+inner join staging.source_clocks on hooked.source_id = source_clocks.source_id
+where hooked.pod is not null

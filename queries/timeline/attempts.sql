@@ -32,6 +32,7 @@
 --                              no_live_upstreams, app_error, timeout, …; null when nothing is known.
 --   is_ejection       BOOLEAN  The proxy had ejected all peers: address, reason and symptom are those of the last ejected one.
 --   evidence          VARCHAR  What the symptom was read from: words, flags, fields, client.
+--   is_reused         BOOLEAN  It went over a connection that was open already: no time to connect; null when not logged.
 with lines as (
     select
         coalesce(proxy_matches.request_id, proxy_lines.reference) as request_id,
@@ -99,7 +100,8 @@ words_by_connection as (
         on
             spans.connection_id = upstream_errors.connection_id
             and spans.process_id = upstream_errors.process_id
-            and spans.upstream_address = upstream_errors.upstream_address
+            -- A limit, or a name that is not resolved, has no address on either side.
+            and spans.upstream_address is not distinct from upstream_errors.upstream_address
             and spans.started_lo_ns <= upstream_errors.logged_hi_ns
             and upstream_errors.logged_lo_ns <= spans.ended_hi_ns + 1000000000
     group by spans.request_id, spans.attempt
@@ -218,7 +220,8 @@ proxied as (
             when read.words_symptom is not null then 'words'
             when read.flags_symptom is not null then 'flags'
             when read.fields_symptom is not null then 'fields'
-        end as evidence
+        end as evidence,
+        try_cast(read.connect_s as double) = 0 as is_reused
     from read
 ),
 
@@ -246,7 +249,8 @@ direct as (
             when failures.pod_name is not null and failures.status >= 500 then 'app_error'
             when failures.status >= 500 and failures.status not in (502, 503, 504) then 'app_error'
         end as symptom,
-        'client' as evidence
+        'client' as evidence,
+        null::boolean as is_reused
     from timeline.failures
     anti join timeline.proxy_matches on failures.request_id = proxy_matches.request_id
 ),
@@ -349,7 +353,8 @@ select
     coalesce(chosen_ejections.logged_hi_ns, every.ended_hi_ns)::bigint as ended_hi_ns,
     coalesce(chosen_ejections.symptom, every.symptom) as symptom,
     chosen_ejections.request_id is not null as is_ejection,
-    every.evidence
+    every.evidence,
+    every.is_reused
 from every
 left outer join chosen_ejections
     on every.request_id = chosen_ejections.request_id and every.attempt = chosen_ejections.attempt

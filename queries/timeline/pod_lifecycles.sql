@@ -4,7 +4,7 @@
 -- Kind:     table
 -- Grain:    one row per pod
 -- Reads:    staging.pod_versions, staging.container_states, staging.cluster_events, staging.endpoint_versions,
---           staging.clock_offsets, staging.api_writes
+--           staging.clock_offsets, staging.api_writes, timeline.endpoint_memberships
 --
 -- Columns:
 --   pod_uid              VARCHAR  UID of the pod.
@@ -41,6 +41,12 @@
 --   disruption           VARCHAR  Reason of the condition DisruptionTarget; null when none.
 --   reference            VARCHAR  Version that first told of the deletion, else the first one: `source:line`.
 --   killing_reference    VARCHAR  The Killing event: `source:line`; null when none was seen.
+--   deletion_seen_ns     BIGINT   The recorder first saw the deletion, latest; null while it lives.
+--   is_prestop_sleep     BOOLEAN  Every preStop hook does nothing but sleep; true without one.
+--   is_prestop_stop      BOOLEAN  A preStop hook says that it stops the application, before any sleep.
+--   configured_prestop_s DOUBLE   How long preStop was to sleep, had it not failed; null when unknown.
+--   ended_reason         VARCHAR  Why the kubelet ended it, in the pod's own status: Evicted, Terminated, …; null mostly.
+--   labels               MAP(VARCHAR, VARCHAR)  Labels of the pod; null without any.
 with pods as (
     select
         pod_versions.pod_uid,
@@ -60,11 +66,21 @@ with pods as (
         min(pod_versions.observed_lo_ns) filter (where pod_versions.pod_ip is not null) as addressed_ns,
         min(pod_versions.ready_changed_ns) filter (where pod_versions.is_ready) as ready_ns,
         min(pod_versions.observed_hi_ns) filter (where pod_versions.is_ready) as ready_seen_ns,
-        min(pod_versions.delete_deadline_ns - pod_versions.delete_grace_s * 1000000000) as deleted_ns,
-        min(pod_versions.observed_hi_ns) filter (where pod_versions.delete_deadline_ns is not null)
-            as deleting_seen_ns,
+        -- Under pressure and when its node shuts down the kubelet ends a pod that nobody deletes, or does so later.
+        least(
+            min(pod_versions.delete_deadline_ns - pod_versions.delete_grace_s * 1000000000),
+            min(pod_versions.disrupted_ns) filter (where pod_versions.disruption = 'TerminationByKubelet')
+        ) as deleted_ns,
+        min(pod_versions.observed_hi_ns) filter (
+            where pod_versions.delete_deadline_ns is not null
+            or pod_versions.disruption = 'TerminationByKubelet'
+        ) as deleting_seen_ns,
         min(pod_versions.observed_hi_ns) filter (where pod_versions.event_type = 'DELETED') as gone_seen_ns,
         any_value(pod_versions.disruption) as disruption,
+        any_value(pod_versions.ended_reason) as ended_reason,
+        bool_and(pod_versions.is_prestop_sleep) as is_prestop_sleep,
+        bool_or(pod_versions.is_prestop_stop) as is_prestop_stop,
+        any_value(pod_versions.labels) as labels,
         min_by(
             pod_versions.reference, (pod_versions.delete_deadline_ns is null, pod_versions.version)
         ) as reference
@@ -120,9 +136,17 @@ kills as (
 ),
 
 failed_hooks as (
-    select distinct cluster_events.about_uid as pod_uid
-    from staging.cluster_events
-    where cluster_events.reason = 'FailedPreStopHook'
+    select
+        pods.pod_uid,
+        min(cluster_events.happened_lo_ns) as failed_lo_ns,
+        min(cluster_events.happened_hi_ns) as failed_hi_ns
+    from pods
+    inner join staging.cluster_events
+        on
+            pods.pod_uid = cluster_events.about_uid
+            and cluster_events.reason = 'FailedPreStopHook'
+            and cluster_events.happened_hi_ns >= pods.deleted_ns - 1000000000
+    group by pods.pod_uid
 ),
 
 withdrawals as (
@@ -136,6 +160,20 @@ withdrawals as (
             pods.pod_uid = endpoint_versions.pod_uid
             and not endpoint_versions.is_ready
             and pods.deleted_ns <= endpoint_versions.observed_hi_ns
+    group by pods.pod_uid
+),
+
+-- One that left its slice without being called not ready first.
+departures as (
+    select
+        pods.pod_uid,
+        min(endpoint_memberships.until_lo_ns) as withdrawn_lo_ns,
+        min(endpoint_memberships.until_hi_ns) as withdrawn_hi_ns
+    from pods
+    inner join timeline.endpoint_memberships
+        on
+            pods.pod_uid = endpoint_memberships.pod_uid
+            and pods.deleted_ns <= endpoint_memberships.until_hi_ns
     group by pods.pod_uid
 ),
 
@@ -170,9 +208,11 @@ dated as (
         states.exit_code,
         states.exit_reason,
         kills.killing_reference,
-        withdrawals.withdrawn_lo_ns,
-        withdrawals.withdrawn_hi_ns,
+        least(withdrawals.withdrawn_lo_ns, departures.withdrawn_lo_ns) as withdrawn_lo_ns,
+        least(withdrawals.withdrawn_hi_ns, departures.withdrawn_hi_ns) as withdrawn_hi_ns,
         failed_hooks.pod_uid is not null as has_failed_prestop,
+        failed_hooks.failed_lo_ns,
+        failed_hooks.failed_hi_ns,
         coalesce(pods.delete_grace_s, pods.grace_period_s) as grace_s,
         pods.created_ns - clocks.api_hi_ns as created_lo_ns,
         states.started_ns - clocks.node_hi_ns as started_lo_ns,
@@ -199,6 +239,7 @@ dated as (
     left outer join kills on pods.pod_uid = kills.pod_uid
     left outer join failed_hooks on pods.pod_uid = failed_hooks.pod_uid
     left outer join withdrawals on pods.pod_uid = withdrawals.pod_uid
+    left outer join departures on pods.pod_uid = departures.pod_uid
     left outer join deletions on pods.pod_uid = deletions.pod_uid
 ),
 
@@ -217,7 +258,8 @@ killed as (
         end as killed_hi_ns,
         case
             when not dated.has_prestop or dated.has_failed_prestop then 0
-            else least(dated.prestop_s, dated.grace_s)
+            -- `least` would take the grace period for a hook that does not say how long it takes.
+            when dated.prestop_s is not null then least(dated.prestop_s, dated.grace_s)
         end as hook_s
     from dated
 )
@@ -248,16 +290,22 @@ select
     killed.deleted_hi_ns::bigint as deleted_hi_ns,
     killed.killed_lo_ns::bigint as killed_lo_ns,
     killed.killed_hi_ns::bigint as killed_hi_ns,
-    killed.killed_lo_ns + (coalesce(killed.hook_s, 0) * 1000000000)::bigint as signalled_lo_ns,
+    greatest(
+        killed.killed_lo_ns + (coalesce(killed.hook_s, 0) * 1000000000)::bigint, killed.failed_lo_ns
+    )::bigint as signalled_lo_ns,
     case
+        -- SIGTERM follows the hook's failure at once.
+        when killed.has_failed_prestop then greatest(killed.killed_hi_ns, killed.failed_hi_ns)
         when killed.hook_s is null
             then coalesce(killed.exit_hi_ns, killed.killed_hi_ns + killed.grace_s * 1000000000)
         else killed.killed_hi_ns + (killed.hook_s * 1000000000)::bigint
     end::bigint as signalled_hi_ns,
     killed.withdrawn_lo_ns::bigint as withdrawn_lo_ns,
     killed.withdrawn_hi_ns::bigint as withdrawn_hi_ns,
-    greatest(
-        killed.exit_lo_ns, killed.killed_lo_ns + (coalesce(killed.hook_s, 0) * 1000000000)::bigint
+    -- A container may end while its hook still runs.
+    least(
+        greatest(killed.exit_lo_ns, killed.killed_lo_ns + (coalesce(killed.hook_s, 0) * 1000000000)::bigint),
+        greatest(killed.exit_hi_ns, killed.exit_lo_ns)
     )::bigint as exited_lo_ns,
     greatest(killed.exit_hi_ns, killed.exit_lo_ns)::bigint as exited_hi_ns,
     killed.gone_seen_ns::bigint as gone_hi_ns,
@@ -266,5 +314,11 @@ select
     killed.has_failed_prestop,
     killed.disruption,
     killed.reference,
-    killed.killing_reference
+    killed.killing_reference,
+    killed.deleting_seen_ns::bigint as deletion_seen_ns,
+    killed.is_prestop_sleep,
+    killed.is_prestop_stop,
+    killed.prestop_s as configured_prestop_s,
+    killed.ended_reason,
+    killed.labels
 from killed

@@ -1,8 +1,9 @@
--- Access-log lines that can explain something: those that failed, were given up by the client, or were tried twice.
+-- Access-log lines that can explain something: those that failed, were given up by the client, or were tried twice; and
+-- those whose answer broke off, which only the error log tells.
 --
 -- Kind:     table
 -- Grain:    one row per such line
--- Reads:    staging.proxy_requests
+-- Reads:    staging.proxy_requests, timeline.upstream_errors
 --
 -- Columns:
 --   reference                  VARCHAR  `source:line`.
@@ -29,30 +30,54 @@
 --   upstream_header_times_s    VARCHAR  Comma list as logged.
 --   upstream_response_times_s  VARCHAR  Comma list as logged.
 --   upstream_response_bytes    VARCHAR  Comma list as logged.
+with cut_lines as (
+    -- nginx writes the status that it had sent on already: 200 mostly.
+    select distinct proxy_requests.* replace ('cut' as outcome, true as is_failed)
+    from staging.proxy_requests
+    inner join timeline.upstream_errors
+        on
+            proxy_requests.process_id = upstream_errors.process_id
+            and proxy_requests.connection_id = upstream_errors.connection_id
+            and proxy_requests.started_lo_ns <= upstream_errors.logged_hi_ns
+            and proxy_requests.ended_hi_ns + 20000000 >= upstream_errors.logged_lo_ns
+    where
+        upstream_errors.symptom = 'truncated'
+        and not proxy_requests.is_failed
+        and not proxy_requests.is_retried
+),
+
+lines as (
+    select proxy_requests.*
+    from staging.proxy_requests
+    where proxy_requests.is_failed or proxy_requests.is_retried
+    union all
+    select cut_lines.*
+    from cut_lines
+)
+
 select
-    proxy_requests.reference,
-    proxy_requests.source_id,
-    proxy_requests.line,
-    proxy_requests.proxy,
-    proxy_requests.started_lo_ns,
-    proxy_requests.started_hi_ns,
-    proxy_requests.ended_lo_ns,
-    proxy_requests.ended_hi_ns,
-    proxy_requests.status,
-    proxy_requests.outcome,
-    proxy_requests.is_failed,
-    proxy_requests.path,
-    proxy_requests.correlation_id,
-    proxy_requests.process_id,
-    proxy_requests.connection_id,
-    proxy_requests.flags,
-    proxy_requests.details,
-    proxy_requests.upstream_name,
-    proxy_requests.upstream_addresses,
-    proxy_requests.upstream_statuses,
-    proxy_requests.upstream_connect_times_s,
-    proxy_requests.upstream_header_times_s,
-    proxy_requests.upstream_response_times_s,
-    proxy_requests.upstream_response_bytes
-from staging.proxy_requests
-where proxy_requests.is_failed or proxy_requests.is_retried
+    lines.reference,
+    lines.source_id,
+    lines.line,
+    lines.proxy,
+    lines.started_lo_ns,
+    lines.started_hi_ns,
+    lines.ended_lo_ns,
+    lines.ended_hi_ns,
+    lines.status,
+    lines.outcome,
+    lines.is_failed,
+    lines.path,
+    lines.correlation_id,
+    lines.process_id,
+    lines.connection_id,
+    lines.flags,
+    lines.details,
+    lines.upstream_name,
+    lines.upstream_addresses,
+    lines.upstream_statuses,
+    lines.upstream_connect_times_s,
+    lines.upstream_header_times_s,
+    lines.upstream_response_times_s,
+    lines.upstream_response_bytes
+from lines

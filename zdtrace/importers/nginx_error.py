@@ -24,7 +24,7 @@ _UPSTREAM_ERROR = (
     r"^(?:connect\(\) failed|upstream (?:timed out|prematurely closed|sent )|no live upstreams"
     r"|(?:recv|readv|send|sendfile|writev)\(\) failed .*upstream"
     r"|(?:SSL_do_handshake\(\) failed|peer closed connection in SSL handshake|upstream SSL ).*upstream"
-    r"|\S+ could not be resolved|limiting (?:requests|connections))"
+    r"|\S+ could not be resolved|limiting (?:requests|connections)|\d+ worker_connections are not enough)"
 )
 # A reload says `signal 1 (SIGHUP) received …, reconfiguring` and then `reconfiguring`: the second counts.
 _EVENT = f"""case

@@ -1,0 +1,35 @@
+-- The proxy had no room for the request: its own connections, those to the pods, or a queue were full.
+--
+-- Title: Too many requests at once
+-- Clause: found all connections or queues full
+-- Remedy: more capacity, or keep it during the rollout (maxUnavailable 0, maxSurge); higher limits where they
+--               are too low
+-- Prestop helps: no
+-- Not when: pods refused or were missing: then the queue filled because of that
+-- Grain: one row per failed attempt that it explains
+-- Reads: timeline.attempts
+-- See: https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/circuit_breaking
+--
+-- Columns:
+--   request_id    VARCHAR                   Key of timeline.attempts.
+--   attempt       INTEGER                   Number of the try.
+--   evidence_at   TIMESTAMP WITH TIME ZONE  End of the try.
+--   evidence_ref  VARCHAR                   The proxy's line: `source:line`; null when only the client's own tells.
+--   tier          VARCHAR                   A to C, see `macros.tier_of_line`.
+--   weight        DOUBLE                    Likelihood beside other causes of the same attempt, 0 to 1.
+--   pod_uid       VARCHAR                   Null: no pod is the cause.
+--   pod_trigger   VARCHAR                   Null: no pod went away for it.
+--   waited_ms     DOUBLE                    How long the try took, ms.
+select
+    attempts.request_id,
+    attempts.attempt,
+    instant_at(attempts.ended_lo_ns, attempts.ended_hi_ns) as evidence_at,
+    coalesce(attempts.error_reference, attempts.proxy_reference) as evidence_ref,
+    tier_of_line(attempts.matched_by, attempts.evidence) as tier,
+    1.0::double as weight,
+    null::varchar as pod_uid,
+    null::varchar as pod_trigger,
+    (attempts.ended_lo_ns - attempts.started_lo_ns) / 1e6 as waited_ms
+from timeline.attempts
+where
+    attempts.symptom = 'overload'
