@@ -239,8 +239,10 @@ def _record(api: object, wanted: Wanted, output: Path, loads: _Loads, spans: _Sp
             say(trouble)
         if journal.failure is not None:
             words = journal.failure.strerror or str(journal.failure)
+            since = time.strftime("%H:%M:%S UTC", time.gmtime(journal.failed_at_ns / 1e9))
             raise RecordingError(
-                f"`{output}` could not be written any more: {words}; what was seen before is in its journal",
+                f"`{output}` could not be written any more: {words}; what was seen after {since} is missing, "
+                "what was seen before is in its journal",
                 hint="make room, then open it with any zdtrace command: it is repaired first",
             )
         closing.close(
@@ -256,7 +258,7 @@ def _listen(
 ) -> tuple[int, Running | None]:
     """Wait for the end of the command, of the time or of our patience; return the exit code."""
     if load is None:
-        heard.stop.wait(spans.for_s) if not journal.failed.is_set() else None
+        _wait(journal, heard, spans.for_s)
         return 0, None
     from zdtrace.collectors.load import Running
 
@@ -264,7 +266,11 @@ def _listen(
     running = Running(load)
     _state_clock(journal, running)
     told_at: float | None = None
+    has_warned = False
     while (code := running.wait(_TICK_S)) is None:
+        if journal.failed.is_set() and not has_warned:
+            has_warned = True
+            say("nothing can be written any more, so nothing more is recorded; the command goes on")
         if heard.stop.is_set() and told_at is None:
             told_at = time.monotonic()
             running.tell(heard.number)
@@ -276,7 +282,7 @@ def _listen(
         "label": f"load: {load.words[0]}",
     })
     if told_at is None:
-        heard.stop.wait(spans.after_s)
+        _wait(journal, heard, spans.after_s)
     return code, running
 
 
@@ -308,6 +314,16 @@ def _state_clock(journal: Journal, running: Running) -> None:
         "sampled_at_ns": running.started_at_ns, "clock": "client", "reference": "recorder", "offset_lo_ns": 0,
         "offset_hi_ns": 0, "method": "stated",
     })
+
+
+def _wait(journal: Journal, heard: _Heard, seconds: float | None) -> None:
+    """Wait until told to stop, until nothing can be written any more, or (unless null) for some time."""
+    deadline = None if seconds is None else time.monotonic() + seconds
+    while not (heard.stop.is_set() or journal.failed.is_set()):
+        left_s = _TICK_S if deadline is None else min(_TICK_S, deadline - time.monotonic())
+        if left_s <= 0:
+            return
+        heard.stop.wait(left_s)
 
 
 class _Heard:

@@ -56,7 +56,8 @@ def is_held(folder: Path) -> bool:
 class Journal:
     """Appends to the files of a journal from any thread; at most a quarter of a second waits in memory.
 
-    A disk that is full, or gone, ends it: `failure` says why, nothing is written any more, nothing is raised.
+    A disk that is full, or gone, ends it: `failure` says why, nothing is written any more, nothing is raised. All that
+    was handed in before `failed_at_ns` is on the disk then.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -64,6 +65,8 @@ class Journal:
         self.folder.mkdir()
         self.failure: OSError | None = None
         self.failed = threading.Event()
+        self.failed_at_ns = 0
+        self._flushed_at_ns = time.time_ns()
         self._files: dict[str, BinaryIO] = {}
         self._lock = threading.Lock()
         self._listening: set[str] = set()
@@ -128,6 +131,7 @@ class Journal:
     def flush(self) -> None:
         """Hand everything to the disk."""
         with self._lock:
+            began_at_ns = time.time_ns()
             try:
                 handles = []
                 for each in self._files.values():
@@ -145,9 +149,12 @@ class Journal:
                     self._fail(error)
             finally:
                 os.close(handle)
+        if self.failure is None:
+            self._flushed_at_ns = began_at_ns
 
     def _fail(self, error: OSError) -> None:
-        self.failure = self.failure or error
+        if self.failure is None:
+            self.failure, self.failed_at_ns = error, self._flushed_at_ns
         self.failed.set()
 
     def _flush_now_and_then(self) -> None:
