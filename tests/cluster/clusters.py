@@ -35,7 +35,7 @@ def why_no_lab(cache: Path) -> str | None:
         return "the lab needs root"
     if not Path("/etc/debian_version").exists() or shutil.which("apt-get") is None:
         return "the lab installs Debian packages, and this is no Debian"
-    is_built = (cache / "made-of").exists()
+    is_built = (cache / "made" / "k6").exists()
     if not is_built and shutil.which("go") is None:
         return "the lab is compiled once, and there is no Go here"
     if subprocess.run(["unshare", "--net", "true"], capture_output=True, check=False).returncode != 0:
@@ -165,8 +165,21 @@ class Lab(Cluster):
         assert seconds <= 90
         return [
             "fortio", "load", "-a", "-c", str(connections), "-qps", str(qps), "-t", f"{seconds}s",
-            "-allow-initial-errors", "-resolve", NODE_IP, f"http://{HOST}/demo",
+            "-allow-initial-errors", "-timeout", "15s", "-resolve", NODE_IP, f"http://{HOST}/demo",
         ]
+
+
+def lab_at(cache: Path, state: Path, name: str) -> Lab:
+    """Return the lab whose state is in that folder, up or not."""
+    return Lab(
+        state / "admin.kubeconfig",
+        ("nsenter", f"--net=/run/netns/{name}-1"),
+        {
+            "LAB_CACHE": str(cache), "LAB_STATE": str(state), "LAB_NAME": name,
+            "PATH": f"{cache}/bin:/usr/sbin:/sbin:{os.environ['PATH']}",
+        },
+        state=state,
+    )
 
 
 def until(holds: Callable[[], object], seconds: float) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from clusters import LAB, Cluster, Lab, why_no_lab
+from clusters import LAB, Cluster, Lab, lab_at, why_no_lab
 
 HERE = Path(__file__).parent
 LAB_HOME = Path("/var/tmp")  # noqa: S108 - sockets in it need a short path, and the name is of this checkout alone
@@ -46,26 +46,20 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
     of_this_checkout = "zdtest-" + hashlib.sha256(str(HERE).encode()).hexdigest()[:6]
     state = Path(os.environ.get("LAB_STATE", str(LAB_HOME / of_this_checkout)))
     name = os.environ.get("LAB_NAME", of_this_checkout)
-    variables = {"LAB_CACHE": str(cache), "LAB_STATE": str(state), "LAB_NAME": name}
-    environment = {**os.environ, **variables}
+    found = lab_at(cache, state, name)
     with Path(f"{state}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         was_up = "LAB_STATE" in os.environ and (state / "node1.pid").exists()
-        _do("build", environment)
-        _do("up", environment)
-        yield Lab(
-            state / "admin.kubeconfig",
-            ("nsenter", f"--net=/run/netns/{name}-1"),
-            {**variables, "PATH": f"{cache}/bin:/usr/sbin:/sbin:{os.environ['PATH']}"},
-            state=state,
-        )
+        _do("build", found)
+        _do("up", found)
+        yield found
         if not was_up:
-            _do("down", environment)
+            _do("down", found)
 
 
-def _do(script: str, environment: dict[str, str]) -> None:
+def _do(script: str, lab: Lab) -> None:
     done = subprocess.run(
-        [LAB / script], env=environment, capture_output=True, text=True, timeout=3000, check=False,
+        [LAB / script], env=lab.environment, capture_output=True, text=True, timeout=3000, check=False,
         stdin=subprocess.DEVNULL,
     )
     assert done.returncode == 0, f"tests/lab/{script} failed:\n{done.stdout[-2000:]}{done.stderr[-4000:]}"

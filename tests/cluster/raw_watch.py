@@ -15,6 +15,7 @@ import json
 import re
 import ssl
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,16 +64,36 @@ def identity(key: str) -> dict[str, str] | None:
     return None
 
 
-def told_by_api(kubeconfig: Path, path: str) -> Iterator[dict[str, Any]]:
+def connected(kubeconfig: Path) -> tuple[http.client.HTTPSConnection, dict[str, str]]:
+    """Return a connection to the API server, and the headers that log in."""
     text = kubeconfig.read_text(encoding="utf-8")
-    server = urlsplit(re.findall(r'server: "?([^"\s}]+)', text)[0])
-    token = re.findall(r"token: (\w+)", text)[0]
-    authority = re.findall(r"certificate-authority: ([^\s}]+)", text)[0]
-    tls = ssl.create_default_context(cafile=authority)
 
+    def said(name: str) -> str | None:
+        found = re.search(rf'{name}: "?([^"\s,}}]+)', text)
+        return found[1] if found else None
+
+    def file(name: str) -> str | None:
+        if path := said(name):
+            return path
+        if (data := said(f"{name}-data")) is None:
+            return None
+        with tempfile.NamedTemporaryFile(delete=False) as copy:
+            copy.write(base64.b64decode(data))
+        return copy.name
+
+    server = urlsplit(said("server") or "")
+    tls = ssl.create_default_context(cafile=file("certificate-authority"))
+    if certificate := file("client-certificate"):
+        tls.load_cert_chain(certificate, file("client-key"))
+    token = said("token")
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    return http.client.HTTPSConnection(server.hostname or "", server.port, context=tls), headers
+
+
+def told_by_api(kubeconfig: Path, path: str) -> Iterator[dict[str, Any]]:
     def ask(query: str) -> http.client.HTTPResponse:
-        connection = http.client.HTTPSConnection(server.hostname or "", server.port, context=tls)
-        connection.request("GET", f"{path}?{query}", headers={"Authorization": f"Bearer {token}"})
+        connection, headers = connected(kubeconfig)
+        connection.request("GET", f"{path}?{query}", headers=headers)
         return connection.getresponse()
 
     version = ""

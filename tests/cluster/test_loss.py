@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-import duckdb
 from clusters import Lab
+from recordings import in_table
 
 # Resources of the API that the recorder listens to, as etcd and audit logs name them, and the kinds in a recording.
 KINDS = {
@@ -18,11 +18,6 @@ KINDS = {
 }
 NAMESPACES = {"leases": "kube-node-lease", "nodes": ""}
 Version = tuple[str, str, int]
-
-
-def in_table(folder: Path, table: str, columns: str) -> list[tuple[Any, ...]]:
-    with duckdb.connect() as db:
-        return db.execute(f"select {columns} from read_parquet(?)", [f"{folder}/tables/{table}/*.parquet"]).fetchall()
 
 
 def in_recording(folder: Path) -> tuple[set[Version], set[tuple[str, str]]]:
