@@ -12,6 +12,7 @@ import json
 import sys
 import tarfile
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +22,7 @@ import polars as pl
 import zstandard
 from label_rules import Label, labels_of_facts, trigger_of
 
+from zdtrace.errors import UnknownFormat
 from zdtrace.importers import recognise
 from zdtrace.importers.base import Options
 from zdtrace.importers.taking import take
@@ -67,7 +69,8 @@ class Labelled:
             paths = sorted(sources.iterdir())
         with extend(target) as writer:
             for path in paths:
-                if path.stat().st_size:
+                # A file that `zdtrace import` does not know is left out by it as well.
+                with suppress(UnknownFormat):
                     take(writer, path, recognise(path), Options(year=2026, time_zone="UTC"))
 
     def labels(self, recording: Path) -> dict[str, Label]:

@@ -132,8 +132,9 @@ class Oracle(Fates):
     def _why_cut(self, fate: Fate) -> str | None:
         if fate.pod is None:
             return None
-        # A process that was told to end is gone when the kernel has closed its sockets: on a busy machine that lasts.
-        near = [what for at, what in fate.pod.happened if -60 * MS <= fate.at_ns - at <= 400 * MS]
+        # On a busy machine the kernel closes a dead process' sockets late, and nginx notices it later still.
+        since = min(fate.at_ns - 400 * MS, fate.asked.at_ns - 60 * MS if fate.asked else fate.at_ns)
+        near = [what for at, what in fate.pod.happened if since <= at <= fate.at_ns + 60 * MS]
         state = fate.pod.state(fate.at_ns)
         if "stop" in near:
             return "prestop_stops_app_early"

@@ -64,9 +64,7 @@ def client_row(line: int, text: str) -> dict[str, Any]:
             "status": row["code"] or None,
             "error": row["error"],
         }
-    started = (
-        round(float(row["timestamp"]) * 1e9) if not isinstance(row["timestamp"], str) else instant_ns(row["timestamp"])
-    )
+    started = row["timestamp"]
     code = int(row["details"])
     return {
         "line": line,
