@@ -35,6 +35,14 @@ class Measured:
         rows = scoring.by_family(self.rows)
         return scoring.scores(scoring.confusion(rows), scoring.recordings_of(rows))
 
+    @property
+    def right(self) -> dict[str, float]:
+        """Share right of each recording that has failures."""
+        names = sorted({each.recording for each in self.rows})
+        return {
+            name: scoring.accuracy([each for each in self.rows if each.recording == name]) or 0.0 for name in names
+        }
+
     def tier(self, tier: str) -> float | None:
         """Share right of the verdicts of one tier."""
         return scoring.accuracy([each for each in self.rows if each.tier == tier])
@@ -59,9 +67,9 @@ def measure(every: Sequence[Judged]) -> Measured:
     )
 
 
-def summary(measured: dict[str, Measured]) -> dict[str, Any]:
-    """Return the numbers that the ratchet holds."""
-    found: dict[str, Any] = {}
+def summary(measured: dict[str, Measured], names: Sequence[str]) -> dict[str, Any]:
+    """Return the numbers that the ratchet holds, over the recordings `names`."""
+    found: dict[str, Any] = {"recordings": sorted(names)}
     for words, each in measured.items():
         found[words] = {
             "macro_f1_mechanisms": _round(scoring.macro_f1(scoring.confusion(each.rows))),
@@ -73,6 +81,7 @@ def summary(measured: dict[str, Measured]) -> dict[str, Any]:
         }
         if words in EVIDENCE:
             found[words]["f1"] = {one.name: _round(one.f1) for one in each.mechanisms if one.labelled}
+            found[words]["right"] = {name: _round(share) for name, share in each.right.items()}
     return found
 
 
@@ -106,6 +115,7 @@ def _page(measured: dict[str, Measured], names: Sequence[str]) -> Iterator[str]:
         yield from _classes(f"Families, {words}", each.families)
         yield from _confused(words, each)
         yield from _certainty(words, each)
+    yield from _recordings(base)
     others = {words: each for words, each in measured.items() if words not in EVIDENCE}
     if others:
         yield from _variants(others)
@@ -199,9 +209,28 @@ def _certainty(words: str, each: Measured) -> Iterator[str]:
     )
 
 
+def _recordings(base: dict[str, Measured]) -> Iterator[str]:
+    by_way = [each.right for each in base.values()]
+    names = sorted({name for each in by_way for name in each})
+    labels = {
+        name: sorted({row.label for each in base.values() for row in each.rows if row.recording == name})
+        for name in names
+    }
+    yield from (
+        "## Recording by recording", "", "Share of right verdicts; recordings without failures are left out.", "",
+        f"| | what broke requests | {' | '.join(base)} |", f"|---|---|{'---|' * len(base)}",
+        *(
+            f"| {name} | {', '.join(labels[name])} | " + " | ".join(_percent(each.get(name)) for each in by_way) + " |"
+            for name in names
+        ),
+        "",
+    )
+
+
 def _variants(others: dict[str, Measured]) -> Iterator[str]:
     yield from (
         "## With proxy log, and something wrong", "",
+        f"Of each third recording, {max(each.recordings for each in others.values())} in all.", "",
         "| | mechanisms | families | tier A right | tier B right | trigger | blamed in clean |",
         "|---|---|---|---|---|---|---|",
     )

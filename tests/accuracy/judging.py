@@ -95,6 +95,7 @@ class Bench:
     def __init__(self, scratch: Path) -> None:
         self.scratch = scratch
         self._imported: dict[str, tuple[Path, dict[str, Label]]] = {}
+        self._judged: dict[str, Judged] = {}
 
     def imported(self, one: Labelled) -> tuple[Path, dict[str, Label]]:
         """Return the recording and its labels."""
@@ -104,16 +105,16 @@ class Bench:
             self._imported[one.name] = (folder, one.labels(folder))
         return self._imported[one.name]
 
-    def judge(self, one: Labelled, *changes: Make | None) -> Judged | None:
-        """Return the judgements of a recording after some changes; None when one of them cannot be made of it."""
+    def judge(self, one: Labelled, change: Make | None = None) -> Judged | None:
+        """Return the judgements of a recording, changed or as it is; None when the change cannot be made of it."""
+        if change is None:
+            if one.name not in self._judged:
+                self._judged[one.name] = judged(one.name, *self.imported(one))
+            return self._judged[one.name]
         recording, labels = self.imported(one)
         with tempfile.TemporaryDirectory(dir=self.scratch) as parent:
-            for number, change in enumerate(each for each in changes if each):
-                target = Path(parent) / f"{number}.zdtrace"
-                if change(recording, target) is False:
-                    return None
-                recording = target
-            return judged(one.name, recording, labels)
+            target = Path(parent) / f"{one.name}.zdtrace"
+            return None if change(recording, target) is False else judged(one.name, target, labels)
 
 
 def by_status(judgements: Iterable[Judgement]) -> list[str]:

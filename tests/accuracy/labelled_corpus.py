@@ -22,6 +22,7 @@ import polars as pl
 import zstandard
 from label_rules import Label, labels_of_facts, trigger_of
 
+from zdtrace.analysis.engine import Engine
 from zdtrace.errors import UnknownFormat
 from zdtrace.importers import recognise
 from zdtrace.importers.base import Options
@@ -141,13 +142,11 @@ def _in_order(failed: list[dict[str, Any]], told: list[tuple[int | None, int, st
 
 def failed_requests(recording: Path) -> list[dict[str, Any]]:
     """Return the client's rows that failed, with the `source:line` by which verdicts name them."""
-    opened = open_recording(recording)
-    names = {source.source_id: source.name for source in opened.manifest.sources}
-    rows = pl.scan_parquet(opened.files("requests")).filter(
-        pl.col("status").is_null() | (pl.col("status") >= 500) | (pl.col("status") == 429)
-        | pl.col("is_truncated").fill_null(value=False)
-    ).collect()
-    return [{**row, "request_id": f"{names[row['source_id']]}:{row['line']}"} for row in rows.iter_rows(named=True)]
+    return Engine(open_recording(recording)).rows("""
+        select requests.*, sources.name || ':' || requests.line as request_id
+        from recording.requests inner join recording.sources using (source_id)
+        where status is null or status >= 500 or status = 429 or coalesce(is_truncated, false)
+    """)
 
 
 def corpus() -> list[Labelled]:

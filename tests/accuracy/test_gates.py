@@ -1,4 +1,7 @@
-"""Gates: the right cause; another verdict on other evidence; the same among bystanders. Peace is in `test_accuracy`."""
+"""Gates: another verdict on other evidence, the same one among bystanders.
+
+That each experiment is understood, and that in peace nobody is blamed, is in `test_accuracy`.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import Any
 
 import pytest
 import variants
-from judging import EVIDENCE, Bench, Judgement, Make
+from judging import Bench, Judgement, Make
 from labelled_corpus import corpus
 
 pytestmark = pytest.mark.slow
@@ -63,13 +66,8 @@ MUTATIONS: dict[str, tuple[str, Make]] = {
 """For each cause what its decisive evidence is made to say instead."""
 
 
-@pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
-    return Bench(tmp_path_factory.mktemp("gates"))
-
-
-def judgements(bench: Bench, name: str, *changes: Make | None) -> dict[str, Judgement]:
-    judged = bench.judge(EVERY[name], *changes)
+def judgements(bench: Bench, name: str, change: Make | None = None) -> dict[str, Judgement]:
+    judged = bench.judge(EVERY[name], change)
     assert judged
     return {each.request_id: each for each in judged.judgements}
 
@@ -128,15 +126,3 @@ def pod_count(recording: Path) -> int:
 
 def essence(found: dict[str, Judgement]) -> dict[str, Any]:
     return {key: (each.cause, each.tier, each.trigger) for key, each in found.items()}
-
-
-@pytest.mark.parametrize("name", EVERY)
-def test_each_experiment_is_understood(bench: Bench, name: str) -> None:
-    """With the proxy's log nearly all verdicts of each recording are right, unless `MISSES` says why not."""
-    found = judgements(bench, name, EVIDENCE["with proxy log"]).values()
-    wrong = [each for each in found if each.label.mechanism != each.cause]
-    assert len(wrong) <= 0.05 * len(found) or name in MISSES
-
-
-MISSES: dict[str, str] = {}
-"""Recordings that the analysis does not understand yet, with what it says instead. The page shows each of them."""

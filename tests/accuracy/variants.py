@@ -120,7 +120,7 @@ def with_changes(recording: Path, target: Path, changes: dict[tuple[str, str], d
     """Replace words (regular expressions) in columns, given as {(table, column): {pattern: new word}}."""
     def changed(rows: pl.DataFrame, table: str) -> pl.DataFrame:
         for (of, column), words in changes.items():
-            for pattern, word in words.items() if of == table else ():
+            for pattern, word in words.items() if of == table and column in rows.columns else ():
                 rows = rows.with_columns(pl.col(column).str.replace_all(pattern, word))
         return rows
 
@@ -151,8 +151,9 @@ def _reusable(objects: list[str], access: list[str]) -> dict[str, str]:
         pl.col("observed_at_ns").filter(pl.col("event_type") == "DELETED").max().alias("gone_ns"),
     ).sort("from_ns", "uid").rows(named=True)
     tried: dict[str, int] = {}
-    if access:
-        for addresses, ended in pl.read_parquet(access).select("upstream_addresses", "ended_at_ns").iter_rows():
+    lines = pl.read_parquet(access) if access else pl.DataFrame()
+    if "upstream_addresses" in lines.columns:
+        for addresses, ended in lines.select("upstream_addresses", "ended_at_ns").iter_rows():
             for address in re.findall(r"[\d.]+(?=:)", addresses or ""):
                 tried[address] = max(tried.get(address, 0), ended)
     found: dict[str, str] = {}
