@@ -1,42 +1,25 @@
--- How far each clock may be from the reference, the recorder's: measured where there are samples, else assumed.
+-- How far each clock may be from the reference, the recorder's.
 --
 -- Kind:     table
 -- Grain:    one row per clock
--- Reads:    recording.sources, recording.clock_samples
--- Params:
---   clock_bound_ms  BIGINT  25  A clock that nobody sampled is taken to be this close to the recorder's.
+-- Reads:    clocks.solution
 --
 -- Columns:
---   clock         VARCHAR  Name of the clock: client, proxy, recorder, apiserver, node.
---   offset_lo_ns  BIGINT   Clock minus reference is at least this.
---   offset_hi_ns  BIGINT   Clock minus reference is at most this.
---   is_measured   BOOLEAN  Whether samples bound it; false when it is an assumption.
-with clocks as (
-    select sources.clock as clock_name from recording.sources
-    union
-    select unnest(['recorder', 'apiserver', 'node', 'proxy', 'client']) as clock_name
-),
-
-bounds as (
-    select
-        clock_samples.clock as clock_name,
-        max(clock_samples.offset_lo_ns) as lo_ns,
-        min(clock_samples.offset_hi_ns) as hi_ns
-    from recording.clock_samples
-    where clock_samples.reference = 'recorder'
-    group by clock_samples.clock
-)
-
+--   clock                VARCHAR  Name of the clock: client, proxy, recorder, apiserver, controllers, node, …
+--   offset_lo_ns         BIGINT   Clock minus reference is at least this.
+--   offset_hi_ns         BIGINT   Clock minus reference is at most this.
+--   proven_lo_ns         BIGINT   The same by the recording's own evidence; null when it does not say.
+--   proven_hi_ns         BIGINT   The same by the recording's own evidence; null when it does not say.
+--   is_measured          BOOLEAN  The evidence alone bounds it as closely; false when that rests on the assumption.
+--   is_freed             BOOLEAN  It does not, or may not, keep time as closely as assumed.
 select
-    clocks.clock_name as clock,
-    case
-        when clocks.clock_name = 'recorder' then 0
-        else coalesce(least(bounds.lo_ns, bounds.hi_ns), -1000000 * getvariable('clock_bound_ms'))
-    end::bigint as offset_lo_ns,
-    case
-        when clocks.clock_name = 'recorder' then 0
-        else coalesce(greatest(bounds.lo_ns, bounds.hi_ns), 1000000 * getvariable('clock_bound_ms'))
-    end::bigint as offset_hi_ns,
-    (clocks.clock_name = 'recorder' or bounds.clock_name is not null) as is_measured
-from clocks
-left outer join bounds on clocks.clock_name = bounds.clock_name
+    solution.clock,
+    solution.lo_ns as offset_lo_ns,
+    solution.hi_ns as offset_hi_ns,
+    solution.proven_lo_ns,
+    solution.proven_hi_ns,
+    coalesce(solution.lo_ns <= solution.proven_lo_ns and solution.hi_ns >= solution.proven_hi_ns, false)
+        as is_measured,
+    solution.is_freed
+from clocks.solution
+where solution.other = 'recorder' and solution.clock <> 'time'

@@ -72,4 +72,4 @@ select
 from dated
 inner join staging.source_clocks on dated.source_id = source_clocks.source_id
 inner join staging.clock_offsets
-    on clock_offsets.clock = case when dated.component = 'kubelet' then 'node' else 'apiserver' end
+    on clock_offsets.clock = case when dated.component = 'kubelet' then 'node' else 'controllers' end

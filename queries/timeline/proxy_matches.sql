@@ -1,11 +1,13 @@
 -- Which proxy line tells of which failed request: by an id that both logged, else by outcome and time.
 --
--- By time: failures and lines of one outcome are put on one axis; where pauses separate them into clusters, the k-th
--- failure of a cluster is the k-th line. Clusters with more of one than of the other give each failure its nearest line.
+-- By time: failures and lines of one outcome are put on one axis, that of the proxy, moved there by what is known of the
+-- two clocks. Where pauses separate them into clusters, the k-th failure of a cluster is the k-th line. Clusters with
+-- more of one than of the other give each failure its nearest line.
 --
 -- Kind:     table
 -- Grain:    one row per failed request that a line tells of
--- Reads:    timeline.failures, timeline.proxy_lines
+-- Reads:    timeline.failures, timeline.proxy_lines, clocks.solution, staging.source_clocks,
+--           staging.proxy_spans
 -- Params:
 --   match_slack_ms  BIGINT  20  A proxy's end and the client's may differ by this besides the clocks.
 --
@@ -46,6 +48,25 @@ own_lines as (
     ) = 1
 ),
 
+-- The client's clock minus the proxy's, of several proxies any.
+distances as (
+    select
+        solution.clock,
+        min(solution.lo_ns) as lo_ns,
+        max(solution.hi_ns) as hi_ns,
+        -- The axis is the reference clock with the proxy's offset in the middle of what it may be.
+        any_value((proxies.lo_ns + proxies.hi_ns) // 2) as proxy_ns
+    from clocks.solution
+    inner join clocks.solution as proxies on solution.other = proxies.clock and proxies.other = 'recorder'
+    where
+        solution.other in (
+            select source_clocks.clock
+            from staging.source_clocks
+            inner join staging.proxy_spans on source_clocks.source_id = proxy_spans.source_id
+        )
+    group by solution.clock
+),
+
 -- A client that logs ids that the proxy logs too is not matched by time: an id without a line has no line.
 joinable as (
     select
@@ -54,9 +75,11 @@ joinable as (
             when failures.is_truncated then 'cut'
             else coalesce(failures.status::varchar, 'none')
         end as outcome,
-        (failures.ended_lo_ns + failures.ended_hi_ns) // 2 as ended_ns,
-        (failures.ended_hi_ns - failures.ended_lo_ns) // 2 as doubt_ns
+        failures.ended_at_ns - (distances.lo_ns + distances.hi_ns) // 2 - distances.proxy_ns as ended_ns,
+        (distances.hi_ns - distances.lo_ns) // 2 as doubt_ns
     from timeline.failures
+    inner join staging.source_clocks on failures.source_id = source_clocks.source_id
+    inner join distances on source_clocks.clock = distances.clock
     anti join own_lines on failures.request_id = own_lines.request_id
     where
         not failures.is_proxy_line
@@ -78,7 +101,7 @@ points as (
     select
         proxy_lines.outcome,
         (proxy_lines.ended_lo_ns + proxy_lines.ended_hi_ns) // 2 as ended_ns,
-        (proxy_lines.ended_hi_ns - proxy_lines.ended_lo_ns) // 2 as doubt_ns,
+        0 as doubt_ns,
         null as request_id,
         proxy_lines.reference as proxy_reference
     from timeline.proxy_lines

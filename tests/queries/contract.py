@@ -15,11 +15,12 @@ from sqlglot import exp
 from zdtrace.analysis.catalog import EVERY_CAUSE_COLUMNS, Query
 
 BELOW = {
-    "staging": {"recording", "staging"},
-    "timeline": {"staging", "timeline"},
+    "clocks": {"recording", "clocks"},
+    "staging": {"recording", "clocks", "staging"},
+    "timeline": {"clocks", "staging", "timeline"},
     "causes": {"staging", "timeline"},
     "findings": {"staging", "timeline", "causes", "findings"},
-    "checks": {"recording", "staging", "timeline", "checks"},
+    "checks": {"recording", "clocks", "staging", "timeline", "checks"},
 }
 """From which schemas a query may read; checks judge what was recorded, so they may look at it."""
 CAUSE_TYPES = dict(zip(EVERY_CAUSE_COLUMNS, (

@@ -151,8 +151,8 @@ def test_a_query_that_ends_in_a_star_is_noticed() -> None:
 
 
 def test_a_setting_that_nobody_reads_or_nobody_documents_is_noticed() -> None:
-    query = altered("staging.clock_offsets", "--   clock_bound_ms  BIGINT", "--   clock_bound  BIGINT")
-    assert list(contract.params_drift([query])) == ["nobody reads clock_bound", "nobody documents clock_bound_ms"]
+    query = altered("clocks.observations", "--   watch_lag_ms  BIGINT", "--   watch_lag  BIGINT")
+    assert list(contract.params_drift([query])) == ["nobody reads watch_lag", "nobody documents watch_lag_ms"]
 
 
 def test_an_upper_layer_is_not_read_by_a_file_in_a_folder_of_its_own(tmp_path: Path) -> None:

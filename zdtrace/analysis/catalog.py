@@ -72,6 +72,11 @@ class Query:
         return self.fields.get("Kind") == "table"
 
     @property
+    def is_solved(self) -> bool:
+        """Whether the analysis fills it with what it decided from other queries; its SQL only names the columns."""
+        return self.fields.get("Kind") == "solved"
+
+    @property
     def is_macro(self) -> bool:
         """Whether it defines a function instead of rows."""
         return self.schema == "macros"

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from zdtrace.analysis.catalog import Query, library, needed_for
+from zdtrace.analysis.clocks import Solution, solve_recording
 from zdtrace.errors import QueryError, RecordingError, UsageError
 from zdtrace.recording.paths import exact
 from zdtrace.recording.store import Recording
@@ -43,6 +44,7 @@ class Engine:
         self.db.execute("set enable_progress_bar = false")
         self._made: set[str] = set()
         self._schemas: set[str] = set()
+        self._clocks: Solution | None = None
         self._commented: set[str] = set()
         self._define_recording()
         self._define_settings(settings or {})
@@ -144,7 +146,6 @@ class Engine:
     def _create(self, query: Query) -> None:
         import duckdb
 
-        kind = "table" if query.is_table else "view"
         try:
             if query.is_macro:
                 self.db.execute(query.sql)
@@ -152,17 +153,32 @@ class Engine:
             if query.schema not in self._schemas:
                 self.db.execute(f"create schema if not exists {query.schema}")
                 self._schemas.add(query.schema)
-            self.db.execute(f"create {kind} {query.full_name} as {query.sql}")
+            self.db.execute(f"create {_kind(query)} {query.full_name} as {query.sql}")
+            if query.is_solved:
+                self._fill(query)
         except duckdb.Error as error:
             raise QueryError(f"query {query.full_name} failed: {error}") from error
+
+    def _fill(self, query: Query) -> None:
+        """Fill a table of the clocks' solution, which is found once."""
+        if self._clocks is None:
+            self._clocks = solve_recording(self)
+        rows = self._clocks.rows(query.name)
+        if rows:
+            marks = ", ".join("?" for _ in query.columns)
+            every = ", ".join(f"({marks})" for _ in rows)
+            self.db.execute(f"insert into {query.full_name} values {every}", [value for row in rows for value in row])
 
     def _comment(self, query: Query) -> None:
         if query.is_macro:
             return
-        kind = "table" if query.is_table else "view"
-        self.db.execute(f"comment on {kind} {query.full_name} is {_quoted(query.summary)}")
+        self.db.execute(f"comment on {_kind(query)} {query.full_name} is {_quoted(query.summary)}")
         for column in query.columns:
             self.db.execute(f"comment on column {query.full_name}.{column.name} is {_quoted(column.doc)}")
+
+
+def _kind(query: Query) -> str:
+    return "table" if query.is_table or query.is_solved else "view"
 
 
 def _quoted(text: str) -> str:

@@ -25,7 +25,7 @@ class KubeProxy:
 
     name: str = "kube-proxy"
     title: str = "kube-proxy's log"
-    clock: str = "proxy"
+    clock: str = "node"
 
     def sniff(self, head: Head) -> bool:
         """Look for what only kube-proxy says."""
