@@ -31,8 +31,8 @@ select
     'what is known of the clocks ' || array_to_string(contradictions.clocks, ', ')
     || ' contradicts itself by ' || round(contradictions.size_ns / 1e6)::bigint || ' ms (by '
     || array_to_string(contradictions.methods, ', ')
-    || '): a clock was set while it was recorded, or a log is of another time or machine; record once more with '
-    || 'clocks in step' as message,
+    || '): a clock was set while it was recorded, or a log is of another time or machine; record once '
+    || 'more with clocks in step' as message,
     contradictions.clocks,
     contradictions.size_ns / 1e6 as size_ms
 from clocks.contradictions

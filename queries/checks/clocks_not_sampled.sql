@@ -17,7 +17,8 @@ with unmeasured as (
             || coalesce(round(clock_offsets.proven_lo_ns / 1e6)::bigint::varchar, 'any') || '..'
             || coalesce(round(clock_offsets.proven_hi_ns / 1e6)::bigint::varchar, 'any')
             order by clock_offsets.clock
-        ) filter (where coalesce(clock_offsets.proven_lo_ns, clock_offsets.proven_hi_ns) is not null) as proven
+        ) filter (where coalesce(clock_offsets.proven_lo_ns, clock_offsets.proven_hi_ns) is not null)
+            as proven
     from staging.clock_offsets
     where
         not clock_offsets.is_measured

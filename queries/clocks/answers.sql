@@ -107,7 +107,9 @@ answers_by_pod as (
         emitted.killed_ns
     from answers
     inner join own_addresses
-        on own_addresses.pod_ip = regexp_extract(answers.upstream_addresses, '^\[?([0-9a-fA-F:.]+?)\]?:\d+$', 1)
+        on
+            own_addresses.pod_ip
+            = regexp_extract(answers.upstream_addresses, '^\[?([0-9a-fA-F:.]+?)\]?:\d+$', 1)
     left outer join emitted on own_addresses.uid = emitted.uid
 ),
 

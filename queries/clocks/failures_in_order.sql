@@ -55,36 +55,43 @@ lines_by_outcome as (
         or coalesce(proxy_requests.is_truncated, false)
 ),
 
+requests_counted as (
+    select
+        requests_by_outcome.clock,
+        requests_by_outcome.outcome,
+        count(*) as total
+    from requests_by_outcome
+    group by requests_by_outcome.clock, requests_by_outcome.outcome
+),
+
+lines_counted as (
+    select
+        lines_by_outcome.clock,
+        lines_by_outcome.outcome,
+        count(*) as total
+    from lines_by_outcome
+    group by lines_by_outcome.clock, lines_by_outcome.outcome
+),
+
 -- Both logs have it, and not so often that sorting it takes longer than the rest of the analysis. Places of the n-th
 -- group are counted from n billion on: one number says group and place.
 outcomes as (
     select
-        mine.clock,
-        theirs.clock as other,
-        mine.outcome,
-        mine.total as requests_count,
-        theirs.total as lines_count,
-        1000000000 * row_number() over (order by mine.clock, theirs.clock, mine.outcome) as origin
-    from (
-        select
-            requests_by_outcome.clock,
-            requests_by_outcome.outcome,
-            count(*) as total
-        from requests_by_outcome
-        group by requests_by_outcome.clock, requests_by_outcome.outcome
-    ) as mine
-    inner join (
-        select
-            lines_by_outcome.clock,
-            lines_by_outcome.outcome,
-            count(*) as total
-        from lines_by_outcome
-        group by lines_by_outcome.clock, lines_by_outcome.outcome
-    ) as theirs on mine.outcome = theirs.outcome
+        requests_counted.clock,
+        lines_counted.clock as other,
+        requests_counted.outcome,
+        requests_counted.total as requests_count,
+        lines_counted.total as lines_count,
+        1000000000 * row_number() over (
+            order by requests_counted.clock, lines_counted.clock, requests_counted.outcome
+        ) as origin
+    from requests_counted
+    inner join lines_counted on requests_counted.outcome = lines_counted.outcome
     where
-        least(mine.total, theirs.total) >= getvariable('fewest_in_order')
-        and greatest(mine.total, theirs.total) <= 200000
-        and abs(mine.total - theirs.total) <= 0.1 * greatest(mine.total, theirs.total)
+        least(requests_counted.total, lines_counted.total) >= getvariable('fewest_in_order')
+        and greatest(requests_counted.total, lines_counted.total) <= 200000
+        and abs(requests_counted.total - lines_counted.total)
+        <= 0.1 * greatest(requests_counted.total, lines_counted.total)
 ),
 
 request_starts as (

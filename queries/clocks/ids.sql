@@ -30,7 +30,12 @@ with named_lines as (
     having count(*) = 1
 ),
 
--- A few thousand requests of each second pin an offset no better than a few: the ids' own hash chooses.
+-- More requests pin an offset no better than a hundred thousand: the ids' own hash chooses.
+portions as (
+    select greatest(1, sum(sources.request_count) // 100000) as portion_count
+    from recording.sources
+),
+
 named_requests as (
     select
         sources.clock,
@@ -40,9 +45,10 @@ named_requests as (
         any_value(coalesce(requests.resolution_ns, 0)) as resolution_ns
     from recording.requests
     inner join recording.sources on requests.source_id = sources.source_id
-    where requests.correlation_id is not null and hash(requests.correlation_id) % (
-        select greatest(1, sum(sources.request_count) // 100000) from recording.sources
-    ) = 0
+    cross join portions
+    where
+        requests.correlation_id is not null
+        and hash(requests.correlation_id) % portions.portion_count = 0
     group by sources.clock, requests.correlation_id
     having count(*) = 1
 ),

@@ -22,8 +22,9 @@ with by_machine as (
         stamps.node_name,
         stamps.seen_by as other,
         max(stamps.written_lo_ns - stamps.seen_ns) as lo_ns,
-        max(stamps.written_lo_ns - stamps.seen_ns) filter (where stamps.written_hi_ns - stamps.written_lo_ns <= 1000)
-            as latest_ns,
+        max(stamps.written_lo_ns - stamps.seen_ns) filter (
+            where stamps.written_hi_ns - stamps.written_lo_ns <= 1000
+        ) as latest_ns,
         count(*) filter (where stamps.written_hi_ns - stamps.written_lo_ns <= 1000) as exact_count,
         count(*) as evidence_count
     from clocks.stamps

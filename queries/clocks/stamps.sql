@@ -70,7 +70,9 @@ with versions as (
                         -- Those that nobody but the kubelet writes.
                         lambda condition: case
                             when
-                                condition.type in ('ContainersReady', 'PodReadyToStartContainers', 'Initialized')
+                                condition.type in (
+                                    'ContainersReady', 'PodReadyToStartContainers', 'Initialized'
+                                )
                                 then second_ns(condition.lasttransitiontime)
                         end
                     ))

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 TIME = "time"
 """The clock that nobody reads: to it all others are compared when they are assumed to keep time."""
-ALWAYS = ("recorder", "apiserver", "controllers", "node", "proxy", "client")
+RECORDER = "recorder"
+ALWAYS = (RECORDER, "apiserver", "controllers", "node", "proxy", "client")
 """Clocks that every analysis asks for, whether the recording has something of them or not."""
 LOST_NS = 3_600_000_000_000
 """A clock of which nothing is known but that the assumption is wrong: an hour, as far as a wrong zone moves it."""
@@ -79,7 +80,7 @@ class Offset:
 
 @dataclass(frozen=True, slots=True)
 class Solution:
-    """All ordered pairs of clocks, and of each clock and `time`; `freed` are those that surely or maybe do not keep it."""
+    """Each ordered pair of clocks, `time` among them; `freed` are those that surely or maybe do not keep it."""
 
     offsets: tuple[Offset, ...]
     freed: tuple[str, ...]
@@ -138,7 +139,9 @@ class Network:
 
     def add_all(self, constraints: Iterable[Constraint]) -> bool:
         """Demand all; returns whether none contradicted the others. Those that do are left out."""
-        return all([self.add(edge.a, edge.b, edge.bound) for each in constraints for edge in _edges(each)])
+        every = [edge for each in constraints for edge in _edges(each)]
+        left_out = sum(not self.add(edge.a, edge.b, edge.bound) for edge in every)
+        return left_out == 0
 
 
 def solve(constraints: Sequence[Constraint], clocks: Sequence[str], bound_ns: int) -> Solution:
@@ -189,14 +192,28 @@ def _interval(network: Network, a: str, b: str) -> tuple[int, int]:
 
 
 def _worlds(refuting: Network, assumptions: Mapping[str, Constraint]) -> Iterator[tuple[str, ...]]:
-    """Yield the assumptions that may be true together: all but as few as must go, in each way that does it."""
+    """Yield the assumptions that may be true together: all but as few as must go, in each way that does it.
+
+    The recorder's goes only where that saves two others.
+    """
     possible = [name for name, each in assumptions.items() if refuting.copy().add_all([each])]
-    for dropped in range(min(len(possible), _MANY) + 1):
-        ways = [kept for kept in combinations(possible, len(possible) - dropped) if _fits(refuting, assumptions, kept)]
-        if ways:
-            yield from ways
+    ways = sorted(
+        (dropped for size in range(min(len(possible), _MANY) + 1) for dropped in combinations(possible, size)), key=_cost
+    )
+    cheapest = None
+    for dropped in ways:
+        if cheapest is not None and _cost(dropped) > cheapest:
             return
-    yield ()
+        kept = tuple(name for name in possible if name not in dropped)
+        if _fits(refuting, assumptions, kept):
+            cheapest = _cost(dropped)
+            yield kept
+    if cheapest is None:
+        yield ()
+
+
+def _cost(dropped: tuple[str, ...]) -> float:
+    return len(dropped) + (RECORDER in dropped) / 2
 
 
 def _fits(refuting: Network, assumptions: Mapping[str, Constraint], kept: Iterable[str]) -> bool:

@@ -79,7 +79,8 @@ def test_fewest_clocks_are_freed() -> None:
     )
     more = between("apiserver", "recorder", -5, 5)
     assert solve([*apart, more], (*CLOCKS, "apiserver"), 25 * MS).freed == ("proxy", "client")
-    assert set(solved(*apart).freed) == set(CLOCKS)
+    # Of two against two, the reference is on the right side.
+    assert solved(*apart).freed == ("proxy", "client")
 
 
 def test_what_is_only_likely_frees_a_clock_and_does_not_move_it_for_sure() -> None:
@@ -153,7 +154,7 @@ def test_true_evidence_proves_nothing_false(
         assert each.lo_ns <= each.hi_ns
 
 
-@given(st.fixed_dictionaries({name: KEPT for name in CLOCKS}), EVIDENCE)
+@given(st.fixed_dictionaries(dict.fromkeys(CLOCKS, KEPT)), EVIDENCE)
 def test_while_the_assumption_holds_the_truth_is_inside(
     real: dict[str, int], pieces: list[tuple[tuple[str, str], int, int, bool]]
 ) -> None:
