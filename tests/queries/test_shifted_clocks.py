@@ -1,4 +1,4 @@
-"""Real recordings with one machine's clock moved: what the data pins changes no cause, what it does not claims nothing."""
+"""Real recordings with a clock moved: where the data pins it no cause changes, and where it does not none is called sure."""
 
 from __future__ import annotations
 

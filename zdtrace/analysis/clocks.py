@@ -197,9 +197,8 @@ def _worlds(refuting: Network, assumptions: Mapping[str, Constraint]) -> Iterato
     The recorder's goes only where that saves two others.
     """
     possible = [name for name, each in assumptions.items() if refuting.copy().add_all([each])]
-    ways = sorted(
-        (dropped for size in range(min(len(possible), _MANY) + 1) for dropped in combinations(possible, size)), key=_cost
-    )
+    sizes = range(min(len(possible), _MANY) + 1)
+    ways = sorted((dropped for size in sizes for dropped in combinations(possible, size)), key=_cost)
     cheapest = None
     for dropped in ways:
         if cheapest is not None and _cost(dropped) > cheapest:
