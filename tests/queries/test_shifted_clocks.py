@@ -1,4 +1,4 @@
-"""Real recordings with a clock moved: where the data pins it no cause changes, and where it does not none is called sure."""
+"""Real recordings with a clock moved: where data pins it no cause changes, elsewhere no wrong one is called sure."""
 
 from __future__ import annotations
 
