@@ -184,11 +184,11 @@ def solve(constraints: Sequence[Constraint], clocks: Sequence[str], bound_ns: in
 def _interval(network: Network, a: str, b: str) -> tuple[int, int]:
     """Return the bounds of `a` minus `b`; a side without a bound is an hour away from the other."""
     lo, hi = network.lower(a, b), network.upper(a, b)
-    if lo is None and hi is None:
-        return -LOST_NS, LOST_NS
-    if lo is None:
-        return hi - LOST_NS, hi  # type: ignore[operator]
-    return lo, lo + LOST_NS if hi is None else hi
+    if lo is not None and hi is not None:
+        return lo, hi
+    if lo is not None:
+        return lo, lo + LOST_NS
+    return (-LOST_NS, LOST_NS) if hi is None else (hi - LOST_NS, hi)
 
 
 def _worlds(refuting: Network, assumptions: Mapping[str, Constraint]) -> Iterator[tuple[str, ...]]:
