@@ -11,9 +11,9 @@
 --   longest_s     DOUBLE  The longest, s; null without any.
 with turmoil as (
     select
-        coalesce(min(pod_lifecycles.deleted_lo_ns), 9223372036854775807) as from_ns,
+        coalesce(min(pod_lifecycles.deleted_lo_ns), 9000000000000000000) as from_ns,
         coalesce(
-            max(coalesce(pod_lifecycles.gone_hi_ns, pod_lifecycles.exited_hi_ns, 9223372036854775807)), 0
+            max(coalesce(pod_lifecycles.gone_hi_ns, pod_lifecycles.exited_hi_ns, 9000000000000000000)), 0
         ) as until_ns
     from timeline.pod_lifecycles
     where pod_lifecycles.deleted_lo_ns is not null

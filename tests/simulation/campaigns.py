@@ -71,9 +71,10 @@ class World:
             yield at
             at += 1 / self.rate if self.is_paced else chance.expovariate(self.rate)
 
-    def needs(self, count: int, chance: random.Random) -> list[float]:
-        """Return what so many new rollouts need, sorted: the truth that a bound is held against."""
-        return sorted(max(self.cut_offs(chance)) for _ in range(count))
+    def truth(self, count: int, chance: random.Random) -> tuple[list[float], list[float]]:
+        """Return what bounds are held against, sorted: what so many new rollouts need, and what their pods need."""
+        drawn = [self.cut_offs(chance) for _ in range(count)]
+        return sorted(map(max, drawn)), sorted(each for pods in drawn for each in pods)
 
 
 def quantile(sorted_values: Sequence[float], share: float) -> float:
@@ -82,13 +83,8 @@ def quantile(sorted_values: Sequence[float], share: float) -> float:
 
 
 def naive(seen: Sequence[float], coverage: float) -> tuple[float, float]:
-    """Return what one would say without our care: raw times, each pod for itself; and the share of rollouts claimed."""
-    rank, share = _plain_order_statistic(len(seen), coverage)
-    return sorted(seen)[rank - 1], share**PODS
-
-
-def _plain_order_statistic(count: int, coverage: float) -> tuple[int, float]:
-    if count * log(coverage) > log(1 - CONFIDENCE):
-        return count, (1 - CONFIDENCE) ** (1 / count)
-    rank, share = order_statistic(count, CONFIDENCE, coverage)
-    return rank, share
+    """Return what one would say without our care, and which share of pods it claims: raw times, each pod for itself."""
+    if len(seen) * log(coverage) > log(1 - CONFIDENCE):
+        return max(seen), (1 - CONFIDENCE) ** (1 / len(seen))
+    rank, _ = order_statistic(len(seen), CONFIDENCE, coverage)
+    return sorted(seen)[rank - 1], coverage

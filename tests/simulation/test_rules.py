@@ -32,7 +32,9 @@ def gaps_of(lab: Engine) -> Iterator[tuple[str, list[float]]]:
         select pod_uid, gap_s from (
             select
                 pod_tries.pod_uid,
-                (started_lo_ns - lag(started_lo_ns) over (partition by pod_uid order by started_lo_ns)) / 1e9 as gap_s
+                (pod_tries.started_lo_ns - lag(pod_tries.started_lo_ns) over (
+                    partition by pod_tries.pod_uid order by pod_tries.started_lo_ns
+                )) / 1e9 as gap_s
             from timeline.pod_tries inner join timeline.pod_lifecycles using (pod_uid)
             where pod_tries.started_hi_ns < pod_lifecycles.killed_lo_ns
         ) where gap_s is not null

@@ -35,9 +35,9 @@ def sentence(
         if facts.is_serving_on and (facts.prestop_s or 0) < (prestop_s or 0):
             return "Nothing to add: the application goes on serving after SIGTERM until no request comes any more."
         present = f"preStop of {facts.prestop_s:g} s" if facts.prestop_s else "state without preStop"
-        return f"Nothing to add: the present {present} outlasts every request that was sent to an ending pod."
+        return f"Nothing to add: the present {present} outlasts every path."
     if not failed:
-        return f"Let preStop sleep {prestop_s} s: no request failed here, but pods were still chosen while they ended."
+        return f"Let preStop sleep {prestop_s} s: no request failed here, but the path takes longer than is waited now."
     return f"Let preStop sleep {prestop_s} s: it avoids {_range(*spared)} of {failed} failed requests."
 
 

@@ -224,7 +224,8 @@ def _verdict(
     if best is not None and best.remedy != PRESTOP and prestop is None:
         return Answer.WRONG_MEDICINE, (), ()
     is_lossy = facts.lag_count > 0
-    if not is_lossy and (facts.is_serving_on or (facts.prestop_s or 0) >= max(need.bound.at_least_s for need in needs)):
+    slowest = max(need.bound.at_least_s if need.bound.bound_s is None else need.bound.bound_s for need in needs)
+    if not is_lossy and (facts.is_serving_on or (facts.prestop_s or 0) >= slowest):
         return Answer.NOT_NEEDED, (), ()
     return Answer.RECOMMENDED, (), ()
 

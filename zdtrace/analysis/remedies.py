@@ -62,9 +62,13 @@ def fixed_by(cause: str | None) -> str | None:
 
 
 def ranked(remedies: Iterable[Remedy]) -> tuple[Remedy, ...]:
-    """Return those that avoid anything, by how much they surely avoid, then by how much they may."""
+    """Return those that avoid anything, by how much they surely avoid, then by how much they may; of equals preStop."""
     some = [each for each in remedies if each.avoids_possible]
-    return tuple(sorted(some, key=lambda each: (-each.avoids_certain, -each.avoids_possible, each.remedy)))
+    return tuple(sorted(some, key=_rank))
+
+
+def _rank(each: Remedy) -> tuple[int, int, bool, str]:
+    return -each.avoids_certain, -each.avoids_possible, each.remedy != PRESTOP, each.remedy
 
 
 def by_cause(rows: Iterable[Mapping[str, Any]], values: Mapping[str, int | None]) -> list[Remedy]:
