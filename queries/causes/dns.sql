@@ -4,6 +4,7 @@
 -- Clause: failed because a name was not resolved
 -- Remedy: look at CoreDNS (its own rollout, its load) and at the resolver's settings; NodeLocal DNSCache; fully
 --               qualified names
+-- Fixed by: fix_network
 -- Prestop helps: no
 -- Not when: a connection had come about: then the name was known
 -- Grain: one row per failed attempt that it explains

@@ -4,6 +4,7 @@
 -- Clause: went to a pod whose node was lost
 -- Remedy: pods on several nodes and zones, passive health checks in the proxy, short connect timeouts; a
 --               handler for spot interruptions
+-- Fixed by: fix_network
 -- Prestop helps: no: nobody runs it
 -- Not when: the node was heard of all the time, or it shut down in order (then pods got SIGTERM)
 -- Grain: one row per failed attempt that it explains

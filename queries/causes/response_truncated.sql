@@ -4,6 +4,7 @@
 -- Clause: got an answer that was cut short by a pod that went on living
 -- Remedy: look at the application: an error after the first bytes, a limit on size or time in it or in the
 --               proxy
+-- Fixed by: drain_on_sigterm
 -- Prestop helps: no
 -- Not when: the pod was ending, crashed or was restarted: then that cut the answer
 -- Grain: one row per failed attempt that it explains

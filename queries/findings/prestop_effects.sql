@@ -48,7 +48,7 @@ candidates as (
         every.cause,
         pod_lifecycles.namespace,
         pod_lifecycles.workload,
-        every.cause in ('endpoint_lag_refused', 'endpoint_lag_blackhole') as is_lag,
+        every.cause in ('endpoint_lag_refused', 'endpoint_lag_blackhole', 'control_plane_lag') as is_lag,
         every.cause = 'inflight_cut_sigterm' as is_cut,
         coalesce(workloads.is_cutting, true) as is_cutting,
         evidence.is_service,

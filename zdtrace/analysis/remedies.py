@@ -29,6 +29,11 @@ WORDS: Mapping[str, str] = {
     "capacity": "keep enough ready pods for the load while pods are replaced",
     "fix_client": "repair the load test: it ran out of its own means",
     "fix_network": "look at the network: nodes, policies, DNS",
+    "liveness_probe": "give the liveness probe more time: it ended pods that were only slow",
+    "fix_controller": "repair the ingress controller: it does not take changes of endpoints into use",
+    "service_setting": "unset publishNotReadyAddresses: the Service keeps pods that are ending",
+    "rate_limit": "raise the rate limit, or send less",
+    "fix_tls": "look at certificates and TLS settings",
     OTHER: "see what `zdtrace analyze` says of each cause",
 }
 """Every remedy in the words of a command; a cause names its own in `Fixed by`."""
