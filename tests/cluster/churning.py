@@ -61,7 +61,7 @@ def churned(lab: Lab, folder: Path, pods: int, rate: int, seconds: int) -> Churn
             _until_idle(kubectl.pid)
             before = cpu_s(recorder.pid), cpu_s(kubectl.pid)
             words = ("churn", "-change", str(pods), "-rate", str(rate), "-for", f"{seconds}s")
-            said = json.loads(lab.run(*words, timeout=seconds + 120).stdout)
+            said = json.loads(lab.run(*words, timeout=10 * seconds + 120).stdout)
             ended_at_ns = time.time_ns()
             _until_idle(recorder.pid)
             _until_idle(kubectl.pid)
