@@ -32,7 +32,7 @@ select
         when attempts.matched_by in ('self', 'id') then 'A'
         else 'B'
     end as tier,
-    case when attempts.proxy_reference is null then 0.3 else 1.0 end::double as weight,
+    case when attempts.proxy_reference is null then 0.3 else 0.6 end::double as weight,
     attempt_pods.pod_uid,
     null::varchar as pod_trigger,
     (attempts.ended_lo_ns - attempts.started_lo_ns) / 1e6 as waited_ms

@@ -35,9 +35,8 @@ select
     ) as tier,
     case
         when attempt_pods.linked_by <> 'time' then 1.0
-        when attempt_pods.symptom = 'refused' then 0.8
-        when attempt_pods.started_lo_ns >= attempt_pods.signalled_hi_ns then 0.7
-        else 0.3
+        when attempt_pods.symptom = 'refused' then 0.9 * attempt_pods.routed_ratio
+        else 0.9 * attempt_pods.routed_ratio * attempt_pods.refused_ratio
     end::double as weight,
     attempt_pods.pod_uid,
     attempt_pods.pod_trigger,
@@ -59,5 +58,13 @@ where
             attempt_pods.symptom is null
             and attempt_pods.linked_by = 'time'
             and attempt_pods.status in (502, 503)
+        )
+    )
+    -- By time alone, what is hardly possible is not named.
+    and (
+        attempt_pods.linked_by <> 'time'
+        or (
+            attempt_pods.routed_ratio > 0.03
+            and (attempt_pods.symptom is not null or attempt_pods.refused_ratio > 0.03)
         )
     )

@@ -35,8 +35,7 @@ select
     ) as tier,
     case
         when attempt_pods.linked_by <> 'time' or attempt_pods.symptom is not null then 1.0
-        when attempt_pods.started_lo_ns >= attempt_pods.signalled_hi_ns then 0.3
-        else 0.7
+        else 0.7 * (1 - attempt_pods.refused_ratio)
     end::double as weight,
     attempt_pods.pod_uid,
     attempt_pods.pod_trigger,
@@ -49,6 +48,7 @@ where
     attempt_pods.is_deleted
     and not attempt_pods.is_down
     and not attempt_pods.is_stopped_by_hook
+    and not attempt_pods.is_pinned
     and coalesce(attempt_pods.late_because not in ('prestop_failed', 'node_lost'), true)
     and attempt_pods.ended_hi_ns >= attempt_pods.signalled_lo_ns
     and attempt_pods.started_lo_ns <= coalesce(attempt_pods.exited_hi_ns, attempt_pods.ended_hi_ns)
@@ -61,9 +61,10 @@ where
             and attempt_pods.status in (502, 503)
         )
     )
-    -- A request whose pod nobody logged ended with that pod, or not on it.
+    -- A request whose pod nobody logged ended with that pod, or not on it; and it was there before SIGTERM.
     and (
         attempt_pods.linked_by <> 'time'
-        or attempt_pods.ended_lo_ns
+        or (attempt_pods.symptom is not null or attempt_pods.refused_ratio < 0.97)
+        and attempt_pods.ended_lo_ns
         <= coalesce(attempt_pods.exited_hi_ns, attempt_pods.ended_hi_ns) + 100000000
     )

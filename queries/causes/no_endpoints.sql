@@ -8,7 +8,7 @@
 -- Prestop helps: no
 -- Not when: the slices show ready endpoints all the time: then the proxy had not learnt of them, or had ejected them
 -- Grain: one row per failed attempt that it explains
--- Reads: timeline.attempts, timeline.empty_services, staging.endpoint_versions, timeline.pod_triggers,
+-- Reads: timeline.attempts, timeline.empty_services, timeline.switched_attempts, staging.endpoint_versions, timeline.pod_triggers,
 --               timeline.pod_lifecycles, timeline.container_exits
 -- See: https://kubernetes.io/docs/concepts/services-networking/service/
 --
@@ -29,6 +29,11 @@ with attempts_without_endpoints as (
         empty_services.from_lo_ns,
         empty_services.reference as service_reference
     from timeline.attempts
+    -- A route that had just been switched is what left it without.
+    anti join timeline.switched_attempts
+        on
+            attempts.request_id = switched_attempts.request_id
+            and attempts.attempt = switched_attempts.attempt
     left outer join timeline.empty_services
         on
             attempts.ended_hi_ns >= empty_services.from_lo_ns
@@ -39,7 +44,12 @@ with attempts_without_endpoints as (
         or (
             attempts.proxy_reference is null and attempts.upstream_ip is null and attempts.symptom = 'refused'
         )
-        or (attempts.proxy_reference is null and attempts.symptom is null and attempts.status = 503)
+        or (
+            attempts.proxy_reference is null
+            and attempts.symptom is null
+            and attempts.status in (502, 503)
+            and empty_services.service_name is not null
+        )
     qualify row_number() over (
         partition by attempts.request_id, attempts.attempt order by empty_services.from_lo_ns desc nulls last
     ) = 1
@@ -77,7 +87,19 @@ select
             then 'A'
         else 'B'
     end as tier,
-    case when attempts_without_endpoints.symptom = 'no_endpoints' then 1.0 else 0.9 end::double as weight,
+    case
+        when attempts_without_endpoints.symptom = 'no_endpoints' then 1.0
+        -- By time alone: at first the path may still lead to the last pod, see `timeline.attempt_pods.routed_ratio`.
+        else 0.9 * (
+            1 - 0.4 * exp(
+                -greatest(
+                    0,
+                    (attempts_without_endpoints.started_lo_ns - attempts_without_endpoints.from_lo_ns) / 1e6
+                )
+                / getvariable('route_decay_ms')
+            )
+        )
+    end::double as weight,
     null::varchar as pod_uid,
     (
         select max_by(ends.pod_trigger, (ends.ended_lo_ns, ends.pod_trigger))

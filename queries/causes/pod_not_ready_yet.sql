@@ -13,6 +13,7 @@
 --           staging.proxy_requests
 -- Params:
 --   shallow_probe_s  BIGINT  10  A pod whose probe asks the wrong thing may refuse for so long after it became Ready.
+--   start_decay_s  BIGINT  15  How fast the chance fades that a started pod does not listen yet (1/e), by time alone.
 -- See: https://kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes/
 --
 -- Columns:
@@ -61,7 +62,14 @@ select
     instant_at(attempt_pods.started_pod_lo_ns, attempt_pods.started_pod_lo_ns) as evidence_at,
     coalesce(attempt_pods.reference, attempt_pods.pod_reference) as evidence_ref,
     tier_of(attempt_pods.linked_by, attempt_pods.matched_by, attempt_pods.evidence, true) as tier,
-    case when attempt_pods.linked_by = 'time' then 0.2 else 1.0 end::double as weight,
+    case
+        when attempt_pods.linked_by <> 'time' then 1.0
+        -- By time alone: the longer ago it started, the less likely it is that it does not listen yet.
+        else 0.35 * exp(
+            -greatest(0, (attempt_pods.started_lo_ns - attempt_pods.started_pod_lo_ns) / 1e9)
+            / getvariable('start_decay_s')
+        )
+    end::double as weight,
     attempt_pods.pod_uid,
     case
         when exists (
@@ -96,4 +104,10 @@ where
             and attempt_pods.linked_by = 'time'
             and attempt_pods.status in (502, 503)
         )
+    )
+    -- By time alone, what is hardly possible is not named.
+    and (
+        attempt_pods.linked_by <> 'time'
+        or attempt_pods.started_lo_ns
+        <= attempt_pods.started_pod_lo_ns + 3000000000 * getvariable('start_decay_s')
     )

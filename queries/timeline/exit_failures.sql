@@ -24,8 +24,9 @@ select
     tier_of(attempt_pods.linked_by, attempt_pods.matched_by, attempt_pods.evidence, true) as tier,
     case
         when attempt_pods.linked_by <> 'time' then 1.0
-        when attempt_pods.symptom is null then 0.4
-        else 0.6
+        -- By time alone: until the path learnt of it. A container that is started anew is in rotation as soon as it is ready.
+        when attempt_pods.symptom is null then 0.7
+        else 0.8
     end::double as weight,
     attempt_pods.pod_uid,
     container_exits.ended_by,

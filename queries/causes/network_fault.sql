@@ -1,0 +1,51 @@
+-- The network did not carry the request to a pod that was alive: a policy, full or stale connection tracking, a broken
+-- route.
+--
+-- Title: The network did not carry it
+-- Clause: was not carried by the network to a pod that was alive
+-- Remedy: look at network policies, connection tracking (`nf_conntrack` full or stale) and routes between the
+--               nodes
+-- Prestop helps: no: no pod's end is the cause
+-- Not when: the pod or its node was ending, gone or starting: silence is then theirs
+-- Grain: one row per failed attempt that it explains
+-- Reads: timeline.attempts, timeline.attempt_pods, timeline.pod_lifecycles
+-- See: https://kubernetes.io/docs/tasks/debug/debug-application/debug-service/
+--
+-- Columns:
+--   request_id    VARCHAR                   Key of timeline.attempts.
+--   attempt       INTEGER                   Number of the try.
+--   evidence_at   TIMESTAMP WITH TIME ZONE  Start of the try.
+--   evidence_ref  VARCHAR                   The proxy's line: `source:line`; null when only the client's own tells.
+--   tier          VARCHAR                   A to D, see `macros.tier_of`.
+--   weight        DOUBLE                    Likelihood beside other causes of the same attempt, 0 to 1.
+--   pod_uid       VARCHAR                   The pod that it was sent to; null when not known.
+--   pod_trigger   VARCHAR                   Null: no pod went away for it.
+--   waited_ms     DOUBLE                    How long the try took, ms.
+select
+    attempts.request_id,
+    attempts.attempt,
+    instant_at(attempts.started_lo_ns, attempts.started_hi_ns) as evidence_at,
+    coalesce(attempts.error_reference, attempts.proxy_reference) as evidence_ref,
+    tier_of(
+        coalesce(attempt_pods.linked_by, 'time'), attempts.matched_by, attempts.evidence, true
+    ) as tier,
+    case when attempt_pods.pod_uid is null then 0.5 else 0.8 end::double as weight,
+    attempt_pods.pod_uid,
+    null::varchar as pod_trigger,
+    (attempts.ended_lo_ns - attempts.started_lo_ns) / 1e6 as waited_ms
+from timeline.attempts
+left outer join timeline.attempt_pods
+    on attempts.request_id = attempt_pods.request_id and attempts.attempt = attempt_pods.attempt
+where
+    attempts.symptom = 'unreachable'
+    and not attempts.is_ejection
+    and case
+        -- Nobody of the Service was ending, starting or crashing: what remains is the way to it.
+        when attempt_pods.pod_uid is null
+            then attempts.proxy_reference is null and exists (select 1 from timeline.pod_lifecycles)
+        else
+            attempt_pods.linked_by = 'address'
+            and not attempt_pods.has_crashed
+            and not attempt_pods.is_node_lost
+            and list_has_all(['N', 'A'], attempt_pods.possible_phases)
+    end
