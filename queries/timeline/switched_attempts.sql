@@ -49,5 +49,5 @@ where
     )
 qualify row_number() over (
     partition by attempts.request_id, attempts.attempt
-    order by route_changes.changed_lo_ns desc, route_changes.reference
+    order by route_changes.changed_lo_ns desc, route_changes.reference asc
 ) = 1
