@@ -32,7 +32,7 @@
     const walk = (node) => {
       if (Array.isArray(node)) return node.forEach(walk);
       if (node === null || typeof node !== "object") return;
-      if (typeof node.width === "number" && typeof node.height === "number") node.width = Math.max(120, room - labels - 24);
+      if (typeof node.width === "number" && typeof node.height === "number") node.width = Math.max(120, room - labels - 44);
       if ("minExtent" in node) {
         node.minExtent = node.maxExtent = labels;
         node.labelLimit = labels - 6;

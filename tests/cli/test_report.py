@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -80,8 +81,8 @@ def test_each_failed_request_is_a_row_that_names_its_line(page: str, rollout: Pa
 
 
 def test_all_pictures_are_there_without_a_script_and_their_ids_differ(page: str) -> None:
-    assert re.findall(r'<figure id="picture-(\w+)"', page) == ["lanes", "terminations", "causes"]
-    assert len(re.findall(r'<div class="still"[^>]*><svg ', page)) == 3
+    assert re.findall(r'<figure id="picture-(\w+)"', page) == ["lanes", "terminations", "causes", "dose"]
+    assert len(re.findall(r'<div class="still"[^>]*><svg ', page)) == 4
     ids = Page(page).ids
     assert sorted(ids) == sorted(set(ids))
     assert "style=" not in "".join(re.findall(r'<div class="still".*?</svg>', page, re.DOTALL))
@@ -138,3 +139,28 @@ def test_an_existing_report_is_replaced_only_by_force(rollout: Path, zdtrace: Ru
     assert (tmp_path / "report.md").read_text() == "precious"
     assert zdtrace("report", rollout, "-o", "report.md", "--force").returncode == 0
     assert (tmp_path / "report.md").read_text(encoding="utf-8").startswith("### ❌ FAIL: 40 of 20 000")
+
+
+def test_a_folder_gets_a_page_for_each_recording_and_an_index(rollout: Path, zdtrace: Run, tmp_path: Path) -> None:
+    (tmp_path / "runs").mkdir()
+    for name in ("first", "second"):
+        shutil.copytree(rollout, tmp_path / "runs" / f"{name}.zdtrace")
+    assert zdtrace("report", "runs", "-o", "index.html").returncode == 0
+    index = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert re.findall(r'<a href="([^"#]+)">', index) == ["first.html", "second.html"]
+    assert "<svg " in index
+    assert (tmp_path / "first.html").stat().st_size == pytest.approx((tmp_path / "second.html").stat().st_size, abs=100)
+    assert zdtrace("report", "runs", "-o", "index.html").returncode == 2
+
+
+def test_two_runs_side_by_side_are_a_page(rollout: Path, zdtrace: Run) -> None:
+    text = Page(zdtrace("diff", rollout, rollout, "-o", "html").stdout).text
+    assert "SAME 40 of 20 000 → 40 of 20 000 requests failed: the difference may be chance." in text
+    assert "endpoint_lag_refused 23 23" in text
+
+
+def test_the_page_computes_what_a_hook_would_have_saved_and_gives_the_patch(page: str) -> None:
+    text = Page(page).text
+    assert "Let preStop sleep 2 s: it avoids 40 of 40 failed requests." in text
+    assert "preStop: sleep: seconds: 2" in text
+    assert '<figure id="picture-dose"' in page

@@ -9,8 +9,10 @@ from typing import Any
 from zdtrace.analysis import statistics
 from zdtrace.analysis.comparison import Comparison, compare
 from zdtrace.analysis.diagnosis import Diagnosis, diagnose
+from zdtrace.analysis.recommendation import Recommendation, recommend_from
 from zdtrace.analysis.statistics import Interval
 from zdtrace.analysis.story import Story, tell_some
+from zdtrace.errors import UsageError
 from zdtrace.recording.manifest import Source
 from zdtrace.recording.store import Recording
 from zdtrace.version import __version__
@@ -20,7 +22,10 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """The findings of one recording. Rows are those of the queries called so; `window` is null without requests."""
+    """The findings of one recording. Rows are those of the queries called so; `window` is null without requests.
+
+    `recommendation` is of the workload that lost most, null when no pod was recorded.
+    """
 
     diagnosis: Diagnosis
     ratio: Interval
@@ -33,6 +38,7 @@ class Findings:
     sources: tuple[Source, ...]
     settings: Mapping[str, str]
     comparison: Comparison | None
+    recommendation: Recommendation | None
 
     def rows(self, query: str) -> list[dict[str, Any]]:
         """Return the rows of a query of the library, in its order."""
@@ -57,6 +63,7 @@ class Findings:
             "config": [dict(row) for row in self.config],
             "stories": [story.as_json() for story in self.stories],
             "comparison": self.comparison.as_json() if self.comparison else None,
+            "recommendation": self.recommendation.as_json() if self.recommendation else None,
             "reproduce": {
                 "tool_version": __version__,
                 "settings": dict(self.settings),
@@ -94,7 +101,15 @@ def find(
         sources=recording.manifest.sources,
         settings=settings or {},
         comparison=comparison,
+        recommendation=_recommendation(diagnosis),
     )
+
+
+def _recommendation(diagnosis: Diagnosis) -> Recommendation | None:
+    try:
+        return recommend_from([diagnosis.engine])
+    except UsageError:
+        return None  # without a pod there is no workload to recommend anything for
 
 
 def _rows(diagnosis: Diagnosis, query: str) -> tuple[Row, ...]:

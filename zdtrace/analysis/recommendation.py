@@ -127,7 +127,17 @@ def recommend(
     exec, where the recordings do not tell the versions. Raises UsageError for a workload that no pod belongs to,
     RecordingError when files cannot be read.
     """
-    engines = [Engine(recording, settings) for recording in recordings]
+    return recommend_from(
+        [Engine(recording, settings) for recording in recordings], workload=workload, namespace=namespace,
+        confidence=confidence, coverage=coverage, native_sleep=native_sleep,
+    )
+
+
+def recommend_from(
+    engines: Sequence[Engine], *, workload: str | None = None, namespace: str | None = None,
+    confidence: float = CONFIDENCE, coverage: float = COVERAGE, native_sleep: bool | None = None,
+) -> Recommendation:
+    """Judge as `recommend` does, on engines that are there."""
     for engine in engines:
         engine.make(
             "findings.totals", "findings.prestop_evidence", "findings.prestop_effects", "findings.prestop_spared",
@@ -135,7 +145,7 @@ def recommend(
         )
     chosen, others = choose(engines, workload, namespace)
     facts = facts_of(engines, chosen)
-    return _judged(engines, recordings, facts, others, confidence, coverage, native_sleep)
+    return _judged(engines, [engine.recording for engine in engines], facts, others, confidence, coverage, native_sleep)
 
 
 def _judged(

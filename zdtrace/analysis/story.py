@@ -265,19 +265,19 @@ def _own(
     status = request["status"] if request["status"] is not None else "no status"
     steps = [("started", "request starts"), ("ended", f"request ends: {status}")]
     found = [
-        (request[f"{step}_lo_ns"], request[f"{step}_hi_ns"], what, clock, me) for step, what in steps
+        (request[f"{step}_lo_ns"], request[f"{step}_hi_ns"], what, clock, me, f"request_{step}") for step, what in steps
     ]
     found += [
         (
             each["ended_lo_ns"], each["ended_hi_ns"],
             f"try {each['attempt']} at {each['upstream_address'] or '?'}: {each['symptom'] or 'failed'}",
-            "proxy", each["error_line"] or each["proxy_line"],
+            "proxy", each["error_line"] or each["proxy_line"], "try",
         )
         for each in tries if each["proxy_line"]
     ]
     return [
-        _moment(start, lo, hi, _OWN, what, whose, reference)
-        for lo, hi, what, whose, reference in found
+        _moment(start, lo, hi, _OWN, what, whose, reference, moment)
+        for lo, hi, what, whose, reference, moment in found
     ]
 
 

@@ -49,7 +49,8 @@ def draw(frames: Frames, words: Words, sheet: Sheet) -> alt.TopLevelMixin | None
     titles = [words.cause(name) for name in order]
     colors, _ = cause_scales(order, words)
     y = alt.Y("title:N", sort=titles, axis=labels(title=None, ticks=False, domain=False))
-    x = alt.X("failed_count:Q", title=words("chart.failed"), axis=alt.Axis(tickMinStep=1, format="d"), stack="zero")
+    x = alt.X("failed_count:Q", title=words("chart.failed"), axis=alt.Axis(tickMinStep=1, format="d"), stack="zero",
+              scale=alt.Scale(domain=[0, 1.35 * max(totals["failed_count"].to_list())]))
     bars = sheet.chart(counts).mark_bar(height=20).encode(
         x=x, y=y, color=alt.Color("title:N", scale=colors, legend=None), order=alt.Order("tier:O"),
         opacity=alt.Opacity(

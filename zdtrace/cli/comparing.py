@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zdtrace.cli.analyzing import FAILURES, INCONCLUSIVE, SetOption, chosen, columns
-from zdtrace.cli.console import uses_color
+from zdtrace.cli.console import progress, uses_color
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +26,7 @@ class Output(StrEnum):
     JSON = "json"
     YAML = "yaml"
     MARKDOWN = "markdown"
+    HTML = "html"
 
 
 def diff(
@@ -68,6 +69,11 @@ def _shown(comparison: Comparison, output: Output) -> str:
         return structured.as_json(comparison.as_json())
     if output is Output.YAML:
         return structured.as_yaml(comparison.as_json())
+    if output is Output.HTML:
+        from zdtrace.reporting.documents import comparison_page
+        from zdtrace.reporting.language import language
+
+        return comparison_page(comparison, language("en"))
     if output is Output.MARKDOWN:
         return report.as_markdown(comparison)
     return report.table(comparison, width=columns(), style=Style(uses_color(sys.stdout)))
@@ -77,4 +83,10 @@ def _diagnoses(path: Path, settings: Mapping[str, str]) -> list[Diagnosis]:
     from zdtrace.analysis.diagnosis import diagnose
     from zdtrace.recording.folders import open_recordings
 
-    return [diagnose(recording, settings) for recording in open_recordings(path)]
+    found = []
+    opened = open_recordings(path)
+    with progress(len(opened)) as step:
+        for recording in opened:
+            step(recording.name)
+            found.append(diagnose(recording, settings))
+    return found

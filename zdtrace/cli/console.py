@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TextIO
 
 from zdtrace.printable import printable as printable
@@ -27,6 +29,29 @@ def _block(label: str, text: str) -> str:
     # Lines after the first are indented: no name with a line break in it can pass for a line of ours.
     lines = text.rstrip().split("\n")
     return label + ("\n" + " " * len(label)).join(printable(line) for line in lines) + "\n"
+
+
+@contextmanager
+def progress(total: int) -> Iterator[Callable[[str], None]]:
+    """Show on stderr, if that is a terminal, how far long work is: call what this gives with the name of each step."""
+    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True, highlight=False)
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as shown:
+        task = shown.add_task("", total=total)
+        done = -1
+
+        def step(name: str) -> None:
+            nonlocal done
+            done += 1
+            shown.update(task, description=printable(name), completed=done)
+
+        yield step
 
 
 def uses_color(stream: TextIO) -> bool:

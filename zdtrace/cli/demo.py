@@ -27,22 +27,34 @@ def demo(
     """Analyse a shipped real recording: a rollout behind nginx that lost 40 of 20 000 requests.
 
     Needs no cluster and no network. Imports the logs of fortio, nginx and the API server, names a cause for
-    every failed request, and says what to type next. Exits with 0 although requests failed.
+    every failed request, writes report.html beside the recording, and says what to type next. Exits with 0
+    although requests failed.
 
     Example: zdtrace demo -o demo.zdtrace
     """
-    from zdtrace.analysis.diagnosis import diagnose
+    from zdtrace.analysis.findings import find
     from zdtrace.recording.store import open_recording
+    from zdtrace.reporting.files import check_free, write_text
+    from zdtrace.reporting.html import as_html
+    from zdtrace.reporting.language import language
 
     if output is not None and output.exists() and not force:
         raise RecordingExists(output)
+    if output is not None:
+        check_free(output.with_name("report.html"), force=force)
     recording = output or Path(tempfile.mkdtemp(prefix="zdtrace-")) / "demo.zdtrace"
     say("a real rollout: 3 pods behind nginx, 500 requests/s for 40 s; importing …")
     _import_sample(recording, force=force)
-    diagnosis = diagnose(open_recording(recording))
+    findings = find(open_recording(recording))
+    diagnosis = findings.diagnosis
     say("")
     sys.stdout.write(shown(diagnosis, Output.TABLE))
     sys.stdout.flush()
+    page = recording.with_name("report.html")
+    again = shlex.join(["zdtrace", "report", str(recording), "-o", str(page)])
+    write_text(page, as_html(findings, language("en"), command=again), force=force or output is None)
+    say("")
+    say(f"the report: {page}")
     _say_next(recording, diagnosis.causes[0].exemplars[0])
 
 

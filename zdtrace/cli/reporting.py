@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zdtrace.cli.analyzing import RecordingArgument, SetOption, chosen
-from zdtrace.cli.console import say
+from zdtrace.cli.console import progress, say
 from zdtrace.errors import UsageError
 
 if TYPE_CHECKING:
+    import polars as pl
+
+    from zdtrace.analysis.diagnosis import Diagnosis
     from zdtrace.analysis.findings import Findings
 
 _KINDS = (".html", ".md", ".json")
@@ -44,11 +47,13 @@ def report(
 ) -> None:
     """Write a report: one page that needs no network, with the verdict, its evidence and pictures of it.
 
+    Of a folder of recordings it writes a page for each beside FILE.html, which shows the history of all of them.
     Exits with 0 when it is written, whatever it says; `zdtrace analyze` answers with its exit code.
 
     Example: zdtrace report rollout.zdtrace -o report.html
     """
     from zdtrace.analysis.findings import find
+    from zdtrace.recording.folders import open_recordings
     from zdtrace.recording.store import open_recording
     from zdtrace.reporting.files import check_free, write_text
 
@@ -57,15 +62,33 @@ def report(
             f"`{output}`: what kind of file that is, its name does not say", hint=f"end it with {', '.join(_KINDS)}"
         )
     check_free(output, force=force)
-    opened = open_recording(recording)
+    opened = open_recordings(recording)
     before = open_recording(baseline) if baseline is not None else None
-    findings = find(opened, chosen(settings), baseline=before)
-    command = ["zdtrace", "report", str(recording), "-o", str(output)]
-    command += ["--baseline", str(baseline)] if baseline is not None else []
-    command += ["--lang", lang] if lang is not Lang.EN else []
-    command += [word for each in settings or () for word in ("--set", each)]
-    write_text(output, _written(findings, output.suffix, lang, shlex.join(command)), force=force)
-    say(f"{output} written")
+    options = ["--baseline", str(baseline)] if baseline is not None else []
+    options += ["--lang", lang] if lang is not Lang.EN else []
+    options += [word for each in settings or () for word in ("--set", each)]
+    is_one = len(opened) == 1 and opened[0].folder == recording
+    if not is_one and output.suffix != ".html":
+        raise UsageError(f"`{recording}` holds several recordings: their history is a page", hint="write FILE.html")
+    pages = {output if is_one else output.with_name(f"{each.name}.html"): each for each in opened}
+    if not is_one and output in pages:
+        raise UsageError(f"`{output}` would be the page of a recording", hint="name it index.html")
+    for path in pages:
+        check_free(path, force=force)
+    runs = []
+    with progress(len(pages)) as step:
+        for path, each in pages.items():
+            step(each.name)
+            findings = find(each, chosen(settings), baseline=before)
+            command = shlex.join(["zdtrace", "report", str(each.folder), "-o", str(path), *options])
+            write_text(path, _written(findings, path.suffix, lang, command), force=force)
+            runs.append((findings, path.name))
+    if not is_one:
+        from zdtrace.reporting.documents import history_page
+        from zdtrace.reporting.language import language
+
+        write_text(output, history_page(runs, recording.name, language(lang)), force=force)
+    say(f"{output} written" + ("" if is_one else f", with {len(pages)} pages beside it"))
 
 
 def _written(findings: Findings, suffix: str, lang: Lang, command: str) -> str:
@@ -84,9 +107,19 @@ def _written(findings: Findings, suffix: str, lang: Lang, command: str) -> str:
     return as_html(findings, language(lang), command=command)
 
 
+def _advice(diagnosis: Diagnosis, name: str) -> dict[str, pl.DataFrame] | None:
+    """Return the frames of the picture that a recommendation is drawn from."""
+    from zdtrace.analysis.recommendation import recommend_from
+    from zdtrace.reporting.advice import frames
+
+    return frames(recommend_from([diagnosis.engine])) if name == "dose" else None
+
+
 def chart(
     recording: RecordingArgument,
-    name: Annotated[str, typer.Argument(metavar="NAME", show_default=False, help="lanes, terminations or causes.")],
+    name: Annotated[str, typer.Argument(
+        metavar="NAME", show_default=False, help="lanes, terminations, causes or dose.",
+    )],
     output: Annotated[Path | None, typer.Option(
         "--output", "-o", metavar="FILE", show_default=False, help="FILE.svg or FILE.png; by default NAME.svg.",
     )] = None,
@@ -95,7 +128,7 @@ def chart(
     settings: SetOption = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the file when it exists.")] = False,
 ) -> None:
-    """Draw one picture of the report: lanes, terminations, causes.
+    """Draw one picture of the report: lanes, terminations, causes, dose.
 
     Example: zdtrace chart rollout.zdtrace lanes -o lanes.svg
     """
@@ -113,7 +146,7 @@ def chart(
         raise UsageError(f"`{path}`: a picture is written as {' or '.join(_PICTURES)}")
     check_free(path, force=force)
     diagnosis = diagnose(open_recording(recording), chosen(settings))
-    found = pictures.specifications(diagnosis, language(lang), name)
+    found = pictures.specifications(diagnosis, language(lang), name, given=_advice(diagnosis, name))
     if name not in found:
         raise UsageError(f"`{recording}` holds nothing that `{name}` could show")
     if path.suffix == ".svg":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -35,11 +35,16 @@ def table(findings: Findings, words: Language) -> dict[str, Any]:
         "rows": [_cells(row, words) for row in shown],
         "tiers": sorted({row["tier"] for row in rows}),
         "pods": sorted({_text(row["pod_name"]) for row in rows if row["pod_name"]}),
-        "cut": words(
-            "requests.cut", shown=counted(len(rows)), all=counted(total),
-            command="zdtrace analyze REC --per-request FILE.csv",
-        ) if len(rows) < total else None,
+        "cut": " ".join(_cut(len(shown), len(rows), total, words)),
     }
+
+
+def _cut(shown: int, held: int, total: int, words: Language) -> Iterator[str]:
+    if held < total:
+        command = "zdtrace analyze REC --per-request FILE.csv"
+        yield words("requests.cut", shown=counted(held), all=counted(total), command=command)
+    if shown < held:
+        yield words("requests.still", shown=counted(shown))
 
 
 def columns(findings: Findings) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from zdtrace.analysis.findings import Findings
 from zdtrace.printable import printable
-from zdtrace.reporting import page, pictures
+from zdtrace.reporting import advice, page, pictures
 from zdtrace.reporting.language import Language
 from zdtrace.resources import folder
 from zdtrace.version import __version__
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 _SECTIONS = (
-    "verdict", "impact", "lanes", "terminations", "causes", "requests", "before_after", "config", "limits", "reproduce",
+    "verdict", "impact", "lanes", "terminations", "causes", "requests", "recommendation", "before_after", "config",
+    "limits", "reproduce",
 )
 _LONGEST = 2_000
 
@@ -29,21 +30,22 @@ def as_html(findings: Findings, words: Language, *, command: str) -> str:
 
     from zdtrace.charts.look import config
 
-    specifications = pictures.specifications(findings.diagnosis, words)
+    advice_frames = advice.frames(findings.recommendation) if findings.recommendation else None
+    specifications = pictures.specifications(findings.diagnosis, words, given=advice_frames)
     stills = {name: Markup(pictures.svg(each, prefix=name)) for name, each in specifications.items()}  # noqa: S704 - vl-convert escapes the texts in it
     data = {
         **page.data(findings, words),
         "pictures": specifications,
         "looks": {"light": config(is_dark=False), "dark": config(is_dark=True)},
     }
-    environment = _environment(words)
-    runtime, script = _closed(pictures.runtime()), _closed(_shipped("js/report.js"))
+    environment = environment_of(words)
+    runtime, script = _closed(pictures.runtime()), _closed(shipped("js/report.js"))
     return environment.get_template("report.html.jinja").render(
         **page.context(findings, words, command=command),
         sections=[each for each in _SECTIONS if each != "before_after" or findings.comparison],
         pictures=stills,
-        policy=_policy(runtime, script),
-        css=Markup(_shipped("css/report.css")),  # noqa: S704 - our own
+        policy=policy_of(runtime, script),
+        css=Markup(shipped("css/report.css")),  # noqa: S704 - our own
         runtime=Markup(runtime),  # noqa: S704 - Vega's own
         script=Markup(script),  # noqa: S704 - our own
         findings_json=in_script(_short(findings.as_json())),
@@ -62,7 +64,8 @@ def in_script(value: Any) -> str:
     return Markup(text.encode(errors="backslashreplace").decode())  # noqa: S704 - escaped above
 
 
-def _environment(words: Language) -> Environment:
+def environment_of(words: Language) -> Environment:
+    """Return the shipped templates, with the words of a language as `t`; everything is escaped that is not ours."""
     from jinja2 import DictLoader, Environment, StrictUndefined
 
     templates = folder("reports").joinpath("templates")
@@ -82,7 +85,8 @@ def _shown(value: Any) -> Any:
     return value if hasattr(value, "__html__") or not isinstance(value, str) else printable(value)
 
 
-def _shipped(name: str) -> str:
+def shipped(name: str) -> str:
+    """Return a file below `reports`."""
     return folder("reports").joinpath(name).read_text(encoding="utf-8")
 
 
@@ -91,11 +95,11 @@ def _closed(script: str) -> str:
     return script.replace("</script", "<\\/script").replace("<!--", "<\\!--")
 
 
-def _policy(*scripts: str) -> str:
+def policy_of(*scripts: str) -> str:
     """Return a policy that lets only our own scripts run and nothing leave the page, whatever a recording holds."""
     hashes = " ".join(
         f"'sha256-{base64.b64encode(hashlib.sha256(each.encode()).digest()).decode()}'" for each in scripts
-    )
+    ) or "'none'"
     return (
         f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data:; "
         "base-uri 'none'; form-action 'none'"

@@ -78,6 +78,15 @@ class Language:
             self.texts.get(f"uses.{names.get(each, '')}", each) for each in used_for.split("; ")
         )
 
+    def trigger(self, name: str) -> str:
+        """Return why a pod went away."""
+        return self.texts.get(f"triggers.{name}") or self.english.get(f"triggers.{name}") or name.replace("_", " ")
+
+    def where(self, name: str) -> str:
+        """Return on which side a cause lies."""
+        known = f"where.{name}" in self.english
+        return self(f"where.{name}" if known else "where.unknown")
+
     def moment(self, moment: str | None, what: str) -> str:
         """Return what happened: the language's word for it before the recording's own."""
         own = self.texts.get(f"moments.{moment}")

@@ -8,10 +8,11 @@ from typing import Any
 from zdtrace.analysis.catalog import library
 from zdtrace.analysis.diagnosis import Cause
 from zdtrace.analysis.findings import Findings
+from zdtrace.analysis.recommendation import Answer
 from zdtrace.analysis.story import Story
 from zdtrace.analysis.words import UNATTRIBUTED, counted
 from zdtrace.recording.tables import SCHEMA_VERSION
-from zdtrace.reporting import comparison, failed_rows
+from zdtrace.reporting import advice, comparison, failed_rows
 from zdtrace.reporting.language import Language
 from zdtrace.reporting.story import instant
 
@@ -56,6 +57,7 @@ def context(findings: Findings, words: Language, *, command: str) -> dict[str, A
         "has_unexplained": any(each.name == UNATTRIBUTED for each in diagnosis.causes),
         "failed": failed,
         "comparison": _comparison(findings, words),
+        "advice": advice.context(findings.recommendation, words),
         "config": [_config(row, words) for row in findings.config],
         "doubts": [{"severity": each.severity, "text": words.check(each)} for each in diagnosis.checks],
         "would_change": list(_would_change(findings, words)),
@@ -95,16 +97,26 @@ def _places(findings: Findings, words: Language) -> list[str]:
         where = query.fields.get("Where", "unknown") if query else "unknown"
         counts[where] = counts.get(where, 0) + cause.failed
     found = sorted(((count, where) for where, count in counts.items() if count), reverse=True)
-    return [f"{counted(count)} · {words(f'where.{where}')}" for count, where in found] or [
+    return [f"{counted(count)} · {words.where(where)}" for count, where in found] or [
         words("verdict.nothing_failed")
     ]
 
 
 def _changes(findings: Findings, words: Language) -> list[str]:
     causes = [cause for cause in findings.diagnosis.causes if cause.failed]
+    numbers = _numbers(findings, words)
     found = list(dict.fromkeys(words.remedy(cause.name, cause.remedy) for cause in causes))
     more = [words("verdict.and_more", count=len(found) - 3)] if len(found) > 3 else []
-    return [*found[:3], *more] or [words("verdict.nothing_to_change")]
+    return [*numbers, *found[:3], *more] or [words("verdict.nothing_to_change")]
+
+
+def _numbers(findings: Findings, words: Language) -> list[str]:
+    """Return the numbers to set, where they can be had."""
+    found = findings.recommendation
+    if found is None or found.verdict is not Answer.RECOMMENDED or found.prestop_s is None:
+        return []
+    least = words("verdict.at_least") if found.is_at_least else ""
+    return [words("verdict.numbers", prestop=f"{least}{found.prestop_s}", grace=found.grace_period_s or "-")]
 
 
 def _sureness(findings: Findings, words: Language) -> list[str]:
@@ -158,9 +170,12 @@ def _badges(findings: Findings, words: Language) -> Iterator[dict[str, str]]:
 
 
 def _contents(findings: Findings, words: Language) -> Iterator[dict[str, str]]:
-    names = ("impact", "lanes", "terminations", "causes", "requests", "before_after", "config", "limits", "reproduce")
-    for name in names:
-        if name != "before_after" or findings.comparison:
+    left_out = {"before_after": findings.comparison is None, "recommendation": findings.recommendation is None}
+    for name in (
+        "impact", "lanes", "terminations", "causes", "requests", "recommendation", "before_after", "config", "limits",
+        "reproduce",
+    ):
+        if not left_out.get(name):
             yield {"id": name, "title": words(f"{name}.heading")}
 
 
@@ -265,7 +280,7 @@ def _cause(cause: Cause, findings: Findings, words: Language) -> dict[str, Any]:
             f"{tier} ({counted(count)}): {words.tier(tier)}" for tier, count in cause.tiers.items()
         ),
         "triggers": ", ".join(
-            f"{words(f'triggers.{name}')} ({counted(count)})" for name, count in cause.triggers.items()
+            f"{words.trigger(name)} ({counted(count)})" for name, count in cause.triggers.items()
         ),
         "stories": [
             _story(story, words) for story in findings.stories if story.request["request_id"] in cause.exemplars

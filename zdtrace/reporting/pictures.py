@@ -13,20 +13,29 @@ from typing import TYPE_CHECKING, Any
 from zdtrace.reporting.language import Language
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from zdtrace.analysis.diagnosis import Diagnosis
 
 _SVG_FONTS = 'sans-serif, "Noto Sans CJK SC", "WenQuanYi Zen Hei"'
 
 
-def specifications(diagnosis: Diagnosis, words: Language, *names: str) -> dict[str, dict[str, Any]]:
-    """Return the Vega-Lite specification of the named pictures, by default of all that have something to show."""
+def specifications(
+    diagnosis: Diagnosis, words: Language, *names: str, given: Mapping[str, pl.DataFrame] | None = None
+) -> dict[str, dict[str, Any]]:
+    """Return the Vega-Lite specification of the named pictures, by default of all that have something to show.
+
+    `given` are frames that no query has; a picture that lacks one is left out.
+    """
     from zdtrace.charts import PICTURES
 
-    found, frames = {}, {}
+    found, frames = {}, dict(given or {})
     for picture in (PICTURES[name] for name in names or PICTURES):
         for query in picture.reads:
-            if query not in frames:
+            if query not in frames and "." in query:
                 frames[query] = diagnosis.frame(query)
+        if not frames.keys() >= set(picture.reads):
+            continue
         specification = picture.specification(frames, words)
         if specification is not None:
             found[picture.name] = specification

@@ -26,11 +26,11 @@ def table(found: Recommendation, *, width: int, style: Style) -> str:
     if found.needs and found.verdict is not Answer.WRONG_MEDICINE:
         parts.append(_why(found.needs, width, style))
     if found.prestop_s is not None:
-        parts.append(_section("CLAIM", _claim(found), width, style))
+        parts.append(_section("CLAIM", claim_lines(found), width, style))
     if found.failed or any(dose.failed_possible for dose in found.counterfactual):
         parts.append(_curve(found, width, style))
     if found.price is not None:
-        parts.append(_section("PRICE", _price(found), width, style))
+        parts.append(_section("PRICE", price_lines(found), width, style))
     if found.change is not None and not found.change.is_empty:
         text = patch_text(found.change.strategic_merge())
         parts.append(style.bold("PATCH") + "\n" + text)
@@ -110,7 +110,8 @@ def _why(needs: Sequence[Need], width: int, style: Style) -> str:
     )
 
 
-def _claim(found: Recommendation) -> Iterable[str]:
+def claim_lines(found: Recommendation) -> Iterable[str]:
+    """Yield what the evidence supports, and what more of it would."""
     claim = found.claim
     rollouts = f"{claim.rollouts} rollout{'s' if claim.rollouts != 1 else ''}"
     if found.is_at_least:
@@ -151,7 +152,8 @@ def _curve(found: Recommendation, width: int, style: Style) -> str:
     )
 
 
-def _price(found: Recommendation) -> Iterable[str]:
+def price_lines(found: Recommendation) -> Iterable[str]:
+    """Yield what the recommended preStop costs."""
     price = found.price
     assert price is not None  # noqa: S101 - asked before
     if not price.extra_pod_s:

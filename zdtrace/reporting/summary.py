@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from zdtrace.analysis.diagnosis import Cause, Diagnosis
 from zdtrace.analysis.words import TIERS, counted
 from zdtrace.reporting import markdown
+from zdtrace.reporting.lanes import failures_over_time, sparkline
 from zdtrace.reporting.layout import Column
 
 _SIGNS = {"pass": "✅", "fail": "❌", "inconclusive": "⚠️"}
@@ -16,6 +17,9 @@ def as_markdown(diagnosis: Diagnosis) -> str:
     """Return the verdict, the causes, what to do and the doubts. Far below what a comment on GitHub may hold."""
     word = str(diagnosis.verdict)
     parts = [f"### {_SIGNS[word]} {word.upper()}: {markdown.text(diagnosis.sentence)}\n"]
+    slices = failures_over_time(diagnosis)
+    if any(slices):
+        parts.append(f"Failed requests over time: {markdown.code('|' + sparkline(slices, 48) + '|')}\n")
     if diagnosis.causes:
         parts += [_causes(diagnosis), "".join(_remedies(diagnosis))]
     if diagnosis.checks:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from zdtrace.analysis.diagnosis import Cause, Diagnosis, Evidence
 from zdtrace.analysis.words import SOURCE_USES, TIERS, counted
+from zdtrace.reporting.lanes import lanes
 from zdtrace.reporting.layout import Column, Style, grid, wrapped
 
 
@@ -20,6 +21,7 @@ def table(diagnosis: Diagnosis, *, width: int, is_wide: bool, style: Style) -> s
         causes = _wide_causes(diagnosis) if is_wide else _causes(diagnosis)
         parts += [grid(*causes, width=room, style=style), _tiers(diagnosis, room, style)]
         parts.append(style.bold("WHAT TO DO") + "\n" + grid(*_remedies(diagnosis), width=room, style=style))
+    parts.append(lanes(diagnosis, width=width, style=style))
     heading = f"{style.bold('EVIDENCE')}: {_kinds(diagnosis)}\n"
     parts.append(heading + grid(*_evidence(diagnosis, is_wide), width=room, style=style))
     if diagnosis.checks:

@@ -1,0 +1,90 @@
+"""What a page says of a recommendation: its curve, remedies, claim and price, the patch or why there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+from zdtrace.analysis.recommendation import Answer, Recommendation
+from zdtrace.analysis.words import counted
+from zdtrace.reporting.language import Language
+from zdtrace.reporting.patch import Form, written
+from zdtrace.reporting.recommendation import claim_lines, price_lines
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def context(found: Recommendation | None, words: Language) -> dict[str, Any] | None:
+    """Return what the template names; None without a recommendation."""
+    if found is None:
+        return None
+    points = [
+        words(
+            "recommendation.point", prestop=dose.prestop_s, certain=dose.failed_certain, possible=dose.failed_possible
+        )
+        for dose in found.counterfactual
+    ]
+    return {
+        # The advice itself is written in English whatever the language of the page.
+        "lang": Markup("") if words.code == "en" else Markup(' lang="en"'),
+        "sentence": found.sentence,
+        "alternative": words("recommendation.alternative", parts=words("list").join(points)),
+        "doses": [
+            {
+                "prestop": dose.prestop_s, "certain": counted(dose.failed_certain),
+                "possible": counted(dose.failed_possible),
+            }
+            for dose in found.counterfactual
+        ],
+        "remedies": [
+            {
+                "avoids": counted(each.avoids_certain) if each.avoids_certain == each.avoids_possible
+                else f"{counted(each.avoids_certain)} … {counted(each.avoids_possible)}",
+                "name": each.remedy, "how": each.why,
+            }
+            for each in found.remedies
+        ],
+        "lists": [(heading, lines) for heading, lines in _lists(found, words) if lines],
+        "patch": written(found.change, Form.PATCH, as_json=False)
+        if found.change is not None and not found.change.is_empty else None,
+    }
+
+
+def _lists(found: Recommendation, words: Language) -> Iterator[tuple[str, list[str]]]:
+    has_patch = found.change is not None and not found.change.is_empty
+    if found.prestop_s is not None:
+        yield words("recommendation.claim"), list(claim_lines(found))
+    if found.price is not None:
+        yield words("recommendation.price"), list(price_lines(found))
+    yield words("recommendation.reasons" if has_patch else "recommendation.no_patch"), list(found.reasons)
+    yield words("recommendation.record"), list(found.wanted)
+    warnings = list(found.change.warnings) if found.change is not None and has_patch else []
+    yield words("recommendation.notes"), [*warnings, *found.notes]
+
+
+def frames(found: Recommendation) -> dict[str, pl.DataFrame]:
+    """Return the frames of the picture `dose`."""
+    import polars as pl
+
+    marks = [("now", found.current_prestop_s)]
+    if found.verdict is Answer.RECOMMENDED:
+        marks.append(("recommended", found.prestop_s))
+    return {
+        "doses": pl.DataFrame(
+            [
+                {
+                    "prestop_s": dose.prestop_s, "failed_certain": dose.failed_certain,
+                    "failed_possible": dose.failed_possible,
+                }
+                for dose in found.counterfactual
+            ],
+            schema={"prestop_s": pl.Int64, "failed_certain": pl.Int64, "failed_possible": pl.Int64},
+        ),
+        "marks": pl.DataFrame(
+            [{"state": state, "prestop_s": float(value)} for state, value in marks if value is not None],
+            schema={"state": pl.String, "prestop_s": pl.Float64},
+        ),
+    }
