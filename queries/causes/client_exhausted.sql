@@ -5,6 +5,7 @@
 -- Remedy: fewer connections, kept alive; more ports and open files on the machine that sends; leave these
 --               requests out of the judgement
 -- Fixed by: fix_client
+-- Where: client
 -- Prestop helps: no
 -- Not when: the proxy has a line of the request
 -- Grain: one row per failed attempt that it explains

@@ -5,6 +5,7 @@
 -- Remedy: look at kube-controller-manager and API server (throttling, leader change, load); until then a
 --               preStop sleep that covers the lag
 -- Fixed by: prestop
+-- Where: routing
 -- Prestop helps: yes, if it is longer than the lag
 -- Not when: the endpoint was withdrawn soon after the deletion: then the path was late, not the control plane
 -- Grain: one row per failed attempt that it explains

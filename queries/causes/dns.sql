@@ -5,6 +5,7 @@
 -- Remedy: look at CoreDNS (its own rollout, its load) and at the resolver's settings; NodeLocal DNSCache; fully
 --               qualified names
 -- Fixed by: fix_network
+-- Where: connection
 -- Prestop helps: no
 -- Not when: a connection had come about: then the name was known
 -- Grain: one row per failed attempt that it explains

@@ -5,6 +5,7 @@
 -- Clause: went to a pod that the proxy had kept long after it was withdrawn
 -- Remedy: look at the controller's log: a reload or sync that failed, missing rights, a throttled watch
 -- Fixed by: fix_controller
+-- Where: routing
 -- Prestop helps: partly: only if the proxy learns of it at all
 -- Not when: the endpoint was withdrawn shortly before (then it is ordinary lag), or clients are bound to their
 --               pod by a cookie or address

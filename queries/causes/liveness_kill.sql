@@ -6,6 +6,7 @@
 -- Remedy: a liveness probe that asks less and waits longer (timeoutSeconds, failureThreshold), a startup probe
 --               for slow starts
 -- Fixed by: liveness_probe
+-- Where: app
 -- Prestop helps: partly: the hook runs, but the endpoint is not withdrawn because of it
 -- Not when: the container ended by itself, or no event of the kubelet says that a probe of this container failed
 -- Grain: one row per failed attempt that it explains

@@ -5,6 +5,7 @@
 -- Remedy: handle SIGTERM; start the application as process 1 (exec form, not through a shell) or behind a small
 --               init such as tini
 -- Fixed by: drain_on_sigterm
+-- Where: shutdown
 -- Prestop helps: no: it takes from the grace period
 -- Not when: the request had begun before SIGTERM: then it was long, and draining may have been at work
 -- Grain: one row per failed attempt that it explains

@@ -5,6 +5,7 @@
 -- Remedy: pods on several nodes and zones, passive health checks in the proxy, short connect timeouts; a
 --               handler for spot interruptions
 -- Fixed by: fix_network
+-- Where: node
 -- Prestop helps: no: nobody runs it
 -- Not when: the node was heard of all the time, or it shut down in order (then pods got SIGTERM)
 -- Grain: one row per failed attempt that it explains

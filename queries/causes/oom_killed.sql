@@ -6,6 +6,7 @@
 -- Remedy: raise the memory limit, or find out what grows; requests equal to limits keep neighbours from taking
 --               it
 -- Fixed by: fix_application
+-- Where: app
 -- Prestop helps: no: SIGKILL comes without any hook
 -- Not when: the exit reason is not OOMKilled: a 137 at the end of the grace period is the kubelet's SIGKILL
 -- Grain: one row per failed attempt that it explains

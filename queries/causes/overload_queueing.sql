@@ -5,6 +5,7 @@
 -- Remedy: more capacity, or keep it during the rollout (maxUnavailable 0, maxSurge); higher limits where they
 --               are too low
 -- Fixed by: capacity
+-- Where: capacity
 -- Prestop helps: no
 -- Not when: pods refused or were missing: then the queue filled because of that
 -- Grain: one row per failed attempt that it explains

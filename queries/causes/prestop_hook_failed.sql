@@ -6,6 +6,7 @@
 -- Remedy: the native sleep action (Kubernetes 1.30 and later), or a command that the image has; look at the
 --               FailedPreStopHook event
 -- Fixed by: fix_hook
+-- Where: shutdown
 -- Prestop helps: no: only once it is repaired
 -- Not when: the kubelet reported no FailedPreStopHook for this end of the pod, or the hook had slept as long as
 --               it should before it failed

@@ -4,6 +4,7 @@
 -- Clause: went to a pod whose preStop hook had stopped the application already
 -- Remedy: sleep first, then stop: `sleep 10; nginx -s quit`; or leave the stopping to SIGTERM
 -- Fixed by: fix_hook
+-- Where: shutdown
 -- Prestop helps: no: the hook is what breaks it; only a sleep before the stop helps
 -- Not when: the hook only sleeps, or sleeps before it stops anything, or SIGTERM had come
 -- Grain: one row per failed attempt that it explains

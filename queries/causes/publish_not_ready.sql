@@ -6,6 +6,7 @@
 -- Remedy: unset publishNotReadyAddresses on the Service that clients and proxies use; keep it for a headless
 --               Service of peers only
 -- Fixed by: service_setting
+-- Where: routing
 -- Prestop helps: no: the endpoint is never withdrawn
 -- Not when: the pod belongs to another Service too, which withdraws it: nothing says which one the request used
 -- Grain: one row per failed attempt that it explains

@@ -4,6 +4,7 @@
 -- Clause: was turned away by a rate limit
 -- Remedy: raise the limit, or let the load test stay below it: the rollout is not the cause
 -- Fixed by: rate_limit
+-- Where: capacity
 -- Prestop helps: no
 -- Not when: a 503 comes without the limit's own words or flag: then pods were missing or refused
 -- Grain: one row per failed attempt that it explains

@@ -5,6 +5,7 @@
 -- Remedy: look at the application: an error after the first bytes, a limit on size or time in it or in the
 --               proxy
 -- Fixed by: drain_on_sigterm
+-- Where: app
 -- Prestop helps: no
 -- Not when: the pod was ending, crashed or was restarted: then that cut the answer
 -- Grain: one row per failed attempt that it explains

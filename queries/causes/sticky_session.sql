@@ -6,6 +6,7 @@
 -- Remedy: stickiness that lets go of ending pods: no sessionAffinity on rolling Services, or a proxy that
 --               drains sticky sessions
 -- Fixed by: close_connections
+-- Where: routing
 -- Prestop helps: partly: it must outlast the sessions
 -- Not when: the Service has no session affinity, or other clients were sent there as well
 -- Grain: one row per failed attempt that it explains

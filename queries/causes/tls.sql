@@ -4,6 +4,7 @@
 -- Clause: failed in the TLS handshake
 -- Remedy: look at the certificate (names, expiry, authority) and at what replaced it
 -- Fixed by: fix_tls
+-- Where: connection
 -- Prestop helps: no
 -- Not when: the pod was ending or had crashed at that time: then that broke the handshake
 -- Grain: one row per failed attempt that it explains
