@@ -69,6 +69,11 @@
       if (views[name]) views[name].finalize();
       views[name] = result.view;
       still.hidden = true;
+      // One sentence says what the picture shows; roles without names for its parts are only noise.
+      live.querySelectorAll("[role^=graphics]").forEach((each) => {
+        each.removeAttribute("role");
+        each.removeAttribute("aria-roledescription");
+      });
       figure.dataset.drawn = "yes";
       if (name === "lanes") listen(result.view);
     } catch (error) {

@@ -15,7 +15,6 @@ def config(*, is_dark: bool, fonts: str = FONTS) -> dict[str, Any]:
     ink, faint, line = ("#d5dbe1", "#9aa5b1", "#333c46") if is_dark else ("#1f2933", "#52606d", "#e1e5ea")
     words = {"labelColor": ink, "titleColor": faint, "labelFont": fonts, "titleFont": fonts}
     return {
-        # The page says in one sentence what a picture shows; a name for each of its marks would only be noise.
         "aria": False,
         "background": "transparent",
         "font": fonts,

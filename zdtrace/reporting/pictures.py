@@ -49,6 +49,8 @@ def svg(specification: Mapping[str, Any], *, prefix: str = "", is_dark: bool = F
     from zdtrace.charts.look import config
 
     text: str = vl_convert.vegalite_to_svg(dict(specification), config=config(is_dark=is_dark, fonts=_SVG_FONTS))
+    # The page says in one sentence what a picture shows; a role without a name for each group of marks is only noise.
+    text = re.sub(r' role="graphics-[a-z]+"| aria-roledescription="[^"]*"', "", text)
     if prefix:
         text = re.sub(r'(\bid="|url\(#)(?=[a-z]+\d)', rf"\g<1>{prefix}-", text)
     return text
