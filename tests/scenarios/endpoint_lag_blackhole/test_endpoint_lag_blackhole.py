@@ -20,7 +20,7 @@ def test_silence_from_a_pod_that_is_gone_is_endpoint_lag() -> None:
 
 
 def test_silence_from_a_pod_that_lives_is_not_endpoint_lag() -> None:
-    assert rollout().request(1_500, silent("b")).causes() == ["unattributed"]
+    assert rollout().request(1_500, silent("b")).causes() == ["network_fault"]
 
 
 def test_a_client_that_hears_nothing_right_after_the_end_of_one_pod_is_tier_c() -> None:
@@ -32,4 +32,5 @@ def test_a_client_that_hears_nothing_right_after_the_end_of_one_pod_is_tier_c() 
 def test_stale_connection_tracking_long_after_any_pod_is_not_endpoint_lag() -> None:
     told = "dial tcp 10.1.0.1:80: connect: no route to host"
     burst = rollout().proxied(60_000, 60_400, 40, status=None, latency=3_050, error=told)
-    assert burst.causes() == ["unattributed"] * 10
+    found = burst.diagnose()
+    assert (set(found.causes), set(found.tiers), set(found.triggers)) == ({"network_fault"}, {"C"}, {None})
