@@ -26,6 +26,8 @@ class Label:
 
 def trigger_of(mechanism: str, truth: dict[str, Any]) -> str | None:
     """Return the trigger that what was done gives a mechanism."""
+    if mechanism == "no_endpoints" and "CRASH_AFTER" in truth["settings"]["action"].get("env", {}):
+        return "crash"
     if mechanism in _ENDED:
         return _TRIGGERS.get(truth["settings"]["action"]["do"])
     return {"container_crash": "crash", "app_5xx_new_version": "rollout"}.get(mechanism)
