@@ -92,9 +92,14 @@ class Diagnosis:
         import polars as pl
 
         self.engine.make(query)
-        names = [column.name for column in library()[query].columns]
-        rows = self.engine.db.execute(f"select {', '.join(names)} from {query}").fetchall()
-        return pl.DataFrame(rows, schema=names, orient="row", infer_schema_length=None)
+        columns = library()[query].columns
+        rows = self.engine.db.execute(f"select {', '.join(each.name for each in columns)} from {query}").fetchall()
+        # What is documented counts: of no rows, or of nulls alone, no type could be told.
+        types = {
+            "VARCHAR": pl.String, "BIGINT": pl.Int64, "INTEGER": pl.Int64, "DOUBLE": pl.Float64, "BOOLEAN": pl.Boolean,
+        }
+        schema = {each.name: types.get(each.type) for each in columns}
+        return pl.DataFrame(rows, schema=schema, orient="row", infer_schema_length=None)
 
     def as_json(self) -> dict[str, Any]:
         """Return the contract of `zdtrace analyze -o json`, see reports/schema/analysis-1.json."""

@@ -247,9 +247,10 @@ def _moments(
 
 
 def _moment(
-    start: int, lo: int, hi: int, subject: str | None, what: str, clock: str, reference: str | None,
+    start: int, lo: int, latest: int | None, subject: str | None, what: str, clock: str, reference: str | None,
     moment: str | None = None,
 ) -> Moment:
+    hi = lo if latest is None else latest
     return Moment(
         offset_ms=((lo + hi) // 2 - start) / 1e6, doubt_ms=(hi - lo) / 2e6, subject=subject or "mark",
         what=what, clock=clock, reference=reference, is_own=subject == _OWN, moment=moment,
