@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
 
 Visit = Callable[..., Any]
 VERMILION, BLUE, GREEN = "d55e00", "0072b2", "009e73"
@@ -85,7 +86,7 @@ def test_a_period_drawn_with_the_mouse_filters_the_table(visit: Visit, page: Pat
     seen.page.mouse.down()
     seen.page.mouse.move(right, y, steps=8)
     seen.page.mouse.up()
-    seen.page.wait_for_function("document.getElementById('shown').textContent.startsWith('0 of')")
+    expect(seen.page.locator("#shown")).to_have_text(re.compile("^0 of 40"))
     assert float(seen.page.input_value("#period-from")) > 15
 
 
@@ -94,7 +95,7 @@ def test_a_period_typed_in_does_the_same(visit: Visit, page: Path) -> None:
     seen.page.fill("#period-from", "10.7")
     seen.page.fill("#period-until", "10.9")
     seen.page.press("#period-until", "Enter")
-    seen.page.wait_for_function("document.getElementById('shown').textContent.includes('16 of 40')")
+    expect(seen.page.locator("#shown")).to_contain_text("16 of 40")
     assert (seen.complaints, seen.requests) == ([], [])
 
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from zdtrace.printable import printable
+
 if TYPE_CHECKING:
     import altair as alt
     import polars as pl
@@ -15,6 +17,7 @@ WIDTH = 860
 LABELS = 176
 """Room for the labels left of the plots, px, so that plots below each other line up."""
 UNATTRIBUTED = "unattributed"
+_LONGEST = 120
 # Each at least 3 to 1 on white and on #14181d, and told apart by people who see no red or no green: after Okabe, Ito.
 _COLORS = ("#d55e00", "#0072b2", "#009e73", "#b4619a", "#a87900", "#2b95c9", "#8c6bb1", "#c0504d")
 _SHAPES = (
@@ -50,11 +53,27 @@ class Picture:
 
         sheet = Sheet({})
         with schemapi.debug_mode(is_checked):
-            chart = self.draw(frames, words, sheet)
+            chart = self.draw({name: _readable(frame) for name, frame in frames.items()}, words, sheet)
             found: dict[str, Any] | None = None if chart is None else chart.to_dict(validate=is_checked)
         if found is not None:
             found["datasets"] = {name: _drawn(frame) for name, frame in sheet.frames.items()}
         return found
+
+
+def _readable(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the frame with texts of strangers as they can be shown: names of a megabyte end Vega's engine."""
+    import polars as pl
+
+    texts = [name for name, kind in frame.schema.items() if kind == pl.String]
+    return frame.with_columns(*(
+        pl.Series(name, [None if each is None else _short(each) for each in frame[name].to_list()], dtype=pl.String)
+        for name in texts
+    ))
+
+
+def _short(text: str) -> str:
+    shown = printable(text[:_LONGEST])
+    return shown if len(text) <= _LONGEST else shown + "…"
 
 
 def _drawn(frame: pl.DataFrame) -> list[dict[str, Any]]:

@@ -113,7 +113,8 @@ def _requests(
         ),
         size=size_of(failures),
     )
-    return alt.layer(calm, marks).properties(width=WIDTH, height=170)
+    layers = [marks] if band.is_empty() else [calm, marks]
+    return alt.layer(*layers).properties(width=WIDTH, height=170)
 
 
 def _lanes(lanes: pl.DataFrame, scale: alt.Scale, words: Words, sheet: Sheet) -> alt.LayerChart | alt.FacetChart:
