@@ -57,7 +57,7 @@ class Heard:
     def gaps(self, subject: str = "pods") -> list[dict[str, Any]]:
         return [line["gap"] for line in self.lines() if "gap" in line and line["gap"]["subject"] == subject]
 
-    def until(self, holds: Callable[[], object], seconds: float = 10.0) -> None:
+    def until(self, holds: Callable[[], object], seconds: float = 60.0) -> None:
         deadline = time.monotonic() + seconds
         while not holds():
             assert time.monotonic() < deadline, f"not in {seconds} s: {self.lines()[-5:]}"
