@@ -70,7 +70,7 @@ def test_a_file_cut_into_many_chunks_loses_no_line_and_keeps_their_numbers(
     monkeypatch.setattr(text, "_CHUNK", 512)
     monkeypatch.setattr(text, "_CHUNK_BYTES", 4096)
     # Lines of very different length, so that a chunk is longer or shorter than the one it writes over.
-    written = [line(thread=number, details="x" * (number * 97 % 700)) for number in range(300)]
+    written = [line(thread=number, ok=False, details="x" * (1 + number * 97 % 700)) for number in range(300)]
     written[200] = b"torn"
     content = b"\n".join(written)
     assert len(content) > 20 * 4096
@@ -118,7 +118,7 @@ def test_a_line_that_cannot_be_read_says_why_and_spoils_no_other(bad: bytes, rea
 
 
 def test_a_line_of_just_under_a_megabyte_is_read() -> None:
-    long = line(details="x" * 990_000)
+    long = line(ok=False, details="x" * 990_000)
     found = import_bytes(GOOD + b"\n" + long + b"\n")
     assert found.source.rows_kept == 2
 
