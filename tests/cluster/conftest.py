@@ -16,7 +16,7 @@ HERE = Path(__file__).parent
 LAB_HOME = Path("/var/tmp")  # noqa: S108 - sockets in it need a short path, and the name is of this checkout alone
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(tryfirst=True)  # before pytest itself leaves out by `-m`
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark these tests, and run them last: the lab may still be building meanwhile."""
     ours = [each for each in items if HERE in each.path.parents]
