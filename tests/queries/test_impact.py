@@ -23,11 +23,14 @@ def two_rollouts() -> Incident:
     story = (
         Incident()
         .pod("a", ip="10.0.0.1", template="1", deleted=2_000, killed=2_020, exited=2_060, gone=2_400)
-        .pod("b", ip="10.0.0.2", template="2", created=1_000, deleted=61_000, killed=61_020, exited=61_060, gone=61_400)
-        .pod("c", ip="10.0.0.3", template="3", created=60_000)
+        .pod(
+            "b", ip="10.0.0.2", template="2", created=1_000, started=1_400, ready=1_600,
+            deleted=61_000, killed=61_020, exited=61_060, gone=61_400,
+        )
+        .pod("c", ip="10.0.0.3", template="3", created=60_000, started=60_400, ready=60_600)
     )
     for second in range(100):
-        story.request(second * 1_000 + 500, answered("c" if second >= 60 else "b"))
+        story.request(second * 1_000 + 500, answered("c" if second >= 61 else "b" if second >= 2 else "a"))
     return story.request(2_100, refused("a")).request(2_110, refused("a")).request(61_100, refused("b"))
 
 
