@@ -55,7 +55,7 @@ def test_envoy_reloads_nothing_and_loses_requests_all_the_same(contour: Lab, tmp
     assert len(lines) >= found["requests"]["total"], "Envoy's log was not followed"
     assert found["requests"]["failed"] > 0, "nothing was lost, so nothing is proven"
     causes = {each["cause"]: each["failed"] for each in found["causes"]}
-    assert causes.pop("unexplained", 0) == 0, found["sentence"]
+    assert causes.pop("unattributed", 0) == 0, found["sentence"]
     assert sum(causes.values()) == found["requests"]["failed"]
     assert "ingress_reload_reset" not in causes
 

@@ -33,7 +33,7 @@ def test_without_readiness_and_prestop_requests_are_lost_and_each_has_its_cause(
     assert lost > 0, "nothing was lost, so nothing is proven"
     assert found["requests"]["failed"] == lost
     causes = {each["cause"]: each["failed"] for each in found["causes"]}
-    assert causes.pop("unexplained", 0) == 0, found["sentence"]
+    assert causes.pop("unattributed", 0) == 0, found["sentence"]
     assert sum(causes.values()) == lost
     # Pods that are sent to before they listen, and pods that are sent to when they have stopped.
     assert "pod_not_ready_yet" in causes
