@@ -25,6 +25,8 @@
 with slow as (
     select
         attempt_pods.*,
+        pod_lifecycles.namespace,
+        pod_lifecycles.workload,
         pod_lifecycles.ready_lo_ns,
         pod_lifecycles.ready_hi_ns,
         coalesce(
@@ -61,4 +63,14 @@ select
     (slow.started_lo_ns - slow.ready_lo_ns) / 1e6 as since_ready_ms
 from slow
 anti join old_ones on abs(slow.stretch - old_ones.stretch) <= 1
-where slow.is_young
+where
+    slow.is_young
+    -- Only beside pods that were ready for longer, and not slow, does it say anything that this one was new.
+    and exists (
+        select 1 from timeline.pod_lifecycles
+        where
+            pod_lifecycles.namespace = slow.namespace
+            and pod_lifecycles.workload = slow.workload
+            and pod_lifecycles.ready_hi_ns + 1000000000 * getvariable('slow_start_s') < slow.started_lo_ns
+            and coalesce(pod_lifecycles.signalled_lo_ns > slow.ended_hi_ns, true)
+    )
