@@ -51,7 +51,7 @@ def rollout_through_envoy(lab: Lab, folder: Path) -> dict[str, Any]:
 def test_envoy_reloads_nothing_and_loses_requests_all_the_same(contour: Lab, tmp_path: Path) -> None:
     contour.deploy(has_readiness=True)
     found = rollout_through_envoy(contour, tmp_path / "envoy.zdtrace")
-    lines = in_table(tmp_path / "envoy.zdtrace", "proxy_requests", "proxy_request_id")
+    lines = in_table(tmp_path / "envoy.zdtrace", "proxy_requests", "line")
     assert len(lines) >= found["requests"]["total"], "Envoy's log was not followed"
     assert found["requests"]["failed"] > 0, "nothing was lost, so nothing is proven"
     causes = {each["cause"]: each["failed"] for each in found["causes"]}
