@@ -82,7 +82,10 @@ def environment_of(words: Language) -> Environment:
 
 def _shown(value: Any) -> Any:
     """Return text of strangers without what hides or turns it; markup of ours as it is."""
-    return value if hasattr(value, "__html__") or not isinstance(value, str) else printable(value)
+    if hasattr(value, "__html__") or not isinstance(value, str):
+        return value
+    # A page may have lines: a patch is pasted as it stands.
+    return "\n".join(map(printable, value.split("\n")))
 
 
 def shipped(name: str) -> str:
