@@ -16,9 +16,9 @@ import pytest
 from clusters import Cluster, end, until
 from recordings import in_table
 
-from zdtrace.cli import closing
 from zdtrace.recording import journal
 from zdtrace.recording.store import open_recording
+from zdtrace.sessions import closing
 
 TIMES = 100
 SECOND_NS = 1_000_000_000
@@ -27,7 +27,8 @@ NAMESPACE = "zdtrace-crash"
 # Records again and again, each time in a process of its own: the seconds that Python takes to begin are spent once.
 NURSERY = """
 import os, sys
-import zdtrace.cli.recording, zdtrace.collectors.recorder, zdtrace.importers, kubernetes.client, duckdb
+import zdtrace.cli.recording, zdtrace.sessions.session, zdtrace.collectors.recorder, zdtrace.importers
+import kubernetes.client, duckdb
 from zdtrace.cli import main
 for line in sys.stdin:
     sys.stdout.flush()
@@ -103,7 +104,7 @@ def _check(folder: Path, killed_at_ns: int, written: list[dict[str, Any]]) -> st
     was_cut = journal.is_unfinished(folder)
     closed_at_ns = _closed_at_ns(folder) if was_cut else None
     if was_cut:
-        closing.repair(folder)
+        closing.repair(folder, print)
     open_recording(folder)
     rows = in_table(folder, "objects", "kind, event_type, resource_version")
     services = [(event_type, int(version)) for kind, event_type, version in rows if kind == "Service"]

@@ -196,10 +196,10 @@ def _invoke_repairing(group: Group, program: str, arguments: list[str]) -> int:
         except RecordingUnfinished as found:
             if found.path in repaired:
                 raise
-            from zdtrace.cli.closing import repair
+            from zdtrace.sessions.closing import repair
 
             repaired.add(found.path)
-            repair(found.path)
+            repair(found.path, console.say)
 
 
 def _invoke(group: Group, program: str, arguments: list[str]) -> int:

@@ -98,10 +98,10 @@ def _look(api: Api, wanted: Wanted, for_s: float) -> Checkup:
     """Make a recording of some seconds, look at it, and forget it."""
     from zdtrace.analysis.checkup import examine
     from zdtrace.analysis.engine import Engine
-    from zdtrace.cli import closing
     from zdtrace.collectors.recorder import Recorder
     from zdtrace.recording.journal import Journal
     from zdtrace.recording.store import extend, open_recording
+    from zdtrace.sessions import closing
 
     say(f"looking at {wanted.namespace or 'all namespaces'} of {api.server} for {for_s:g} s")
     granted = _granted(api, wanted)
@@ -115,7 +115,7 @@ def _look(api: Api, wanted: Wanted, for_s: float) -> Checkup:
             time.sleep(for_s)
             recorder.stop()
             journal.close("told to")
-            closing.close(writer)
+            closing.close(writer, say)
         return examine(Engine(open_recording(path)), granted)
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zdtrace.cli.console import say
 from zdtrace.recording import journal
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def folder_of_load(recording: Path) -> Path:
 
 
 def close(
-    writer: Writer, *, started_at_ns: int | None = None,
+    writer: Writer, say: Callable[[str], None], *, started_at_ns: int | None = None,
     keep: frozenset[str] = frozenset(), drop: frozenset[str] = frozenset(),
 ) -> tuple[Outcome, ...]:
     """Take the journal, and what other programs wrote, into the tables; remove the journal when all of it is in."""
@@ -50,14 +50,14 @@ def _told_by_name(path: Path) -> str:
     return "journal" if path.name == journal.CLUSTER else ""
 
 
-def repair(folder: Path) -> None:
-    """Repair a recording that was cut off, and say on stderr what was done."""
+def repair(folder: Path, say: Callable[[str], None]) -> None:
+    """Repair a recording that was cut off, and say what was done."""
     from zdtrace.recording.store import extend
 
     say(f"`{folder}` was not closed; repairing it …")
     with extend(folder, repair=True) as writer:
         sealed = journal.seal(folder)
-        outcomes = close(writer)
+        outcomes = close(writer, say)
     if sealed is not None:
         say(f"  {sealed.words}")
     rows = sum(sum(each.source.rows_by_table.values()) for each in outcomes if each.source is not None)
