@@ -46,6 +46,8 @@ def is_meant(found: Found, query: dict[str, str]) -> bool:
 
 
 class FakeApi:
+    served = SERVED
+
     def __init__(self) -> None:
         self.lock = threading.Condition()
         self.version = 100
@@ -76,7 +78,24 @@ class FakeApi:
                 fake.answer(self)
 
             def do_POST(self) -> None:
-                fake.review(self, json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+                body = self.body()
+                if self.path.endswith("accessreviews"):
+                    fake.review(self, body)
+                else:
+                    fake.write(self, "POST", body)
+
+            def do_PUT(self) -> None:
+                fake.write(self, "PUT", self.body())
+
+            def do_PATCH(self) -> None:
+                fake.write(self, "PATCH", self.body())
+
+            def do_DELETE(self) -> None:
+                fake.write(self, "DELETE", self.body())
+
+            def body(self) -> Any:
+                data = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                return json.loads(data) if data else {}
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -190,9 +209,9 @@ class FakeApi:
                 self._json(request, {"kubeletconfig": self.configz[url.path.split("/")[-3]]})
             elif name == "log":
                 self._log(request, url.path.split("/")[-2], query)
-            elif home in SERVED and name not in SERVED:
+            elif home in self.served and name not in self.served:
                 self._one(request, home, name)
-            elif name not in SERVED | self.installed:
+            elif name not in self.served | self.installed:
                 self._status(request, 404, "not found")
             elif query.get("watch") == "true":
                 self._watch(request, name, query)
@@ -213,6 +232,10 @@ class FakeApi:
             found["verb"], found.get("group", ""), resource, found.get("namespace", ""), found.get("name", "")
         )
         self._json(request, {**review, "status": {"allowed": self._allows(asked)}}, 201)
+
+    def write(self, request: BaseHTTPRequestHandler, verb: str, body: Any) -> None:
+        """Refuse every change: recorders make none. `FakeCluster` takes them."""
+        self._status(request, 405, f"{verb} is not supported")
 
     def _one(self, request: BaseHTTPRequestHandler, resource: str, name: str) -> None:
         every = self.objects.get(resource, {}).values()

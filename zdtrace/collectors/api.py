@@ -110,6 +110,16 @@ class Api:
         """Ask by creating something that is only answered (a review of access). Raises ApiFailure."""
         return self._object(self._send("POST", path, None, body, None))
 
+    def change(
+        self, verb: str, path: str, body: Any = None, *, query: Mapping[str, str | int] | None = None,
+        content_type: str = "application/json", timeout_s: float | None = None,
+    ) -> dict[str, Any]:
+        """Write: POST, PUT, PATCH or DELETE; returns what the API server answers. Raises ApiFailure.
+
+        No recorder does this; experiments do.
+        """
+        return self._object(self._send(verb, path, query, body, timeout_s, content_type))
+
     def close(self) -> None:
         """Let go of all connections."""
         self._client.rest_client.close()
@@ -129,14 +139,15 @@ class Api:
         return found
 
     def _send(
-        self, verb: str, path: str, query: Mapping[str, str | int] | None, body: Any, idle_s: float | None
+        self, verb: str, path: str, query: Mapping[str, str | int] | None, body: Any, idle_s: float | None,
+        content_type: str = "application/json",
     ) -> Any:
         import urllib3
         from kubernetes.client.exceptions import ApiException
 
         headers = {"Accept": "application/json"}
         if body is not None:
-            headers["Content-Type"] = "application/json"
+            headers["Content-Type"] = content_type
         try:
             request = self._client.param_serialize(
                 verb, path, query_params=list((query or {}).items()), header_params=headers, body=body,

@@ -1,0 +1,76 @@
+"""Undoing what a journal says was done, also after its writer was killed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from zdtrace.chaos.cluster import Cluster, Restored, Unreachable
+from zdtrace.chaos.journal import ActionJournal, JournalError, Plan, Step, read_journal
+
+PATIENCE_S = 300.0
+_AGAIN_AFTER_S = 1.0
+Say = Callable[[str], None]
+
+
+def restore(cluster: Cluster, plan: Plan, *, is_forced: bool = False) -> tuple[Restored, ...]:
+    """Take back all edits of a plan, the last first."""
+    return tuple(cluster.restore(each, is_forced=is_forced) for each in reversed(plan.edits))
+
+
+def restore_patiently(
+    cluster: Cluster, plan: Plan, say: Say, *, patience_s: float = PATIENCE_S,
+    sleep: Callable[[float], object] = time.sleep,
+) -> tuple[Restored, ...]:
+    """Take back all edits of a plan; while the API server does not answer, try again for `patience_s`.
+
+    Raises ClusterError when it never answered, or says no.
+    """
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            return restore(cluster, plan)
+        except Unreachable as error:
+            if time.monotonic() > deadline:
+                raise
+            say(f"not undone yet: {error.message}; trying again")
+            sleep(_AGAIN_AFTER_S)
+
+
+def undo(
+    path: Path, cluster: Cluster, say: Say, *, is_forced: bool = False, patience_s: float = PATIENCE_S,
+) -> tuple[Restored, ...]:
+    """Undo all that a journal says was done and not undone, and close it. Returns what became of each object.
+
+    Nothing is closed while something is overwritten: it can be looked at, and undone by force.
+    Raises JournalError when the experiment still runs, when it was made on another cluster, or when there is no such
+    journal; ClusterError when the cluster does not answer.
+    """
+    with ActionJournal(path, None) as journal:
+        story = read_journal(path)
+        if story.header.server != cluster.api.server:
+            raise JournalError(
+                f"`{path}` tells of {story.header.server}, and this is {cluster.api.server}",
+                hint="name that cluster with --context or --kubeconfig",
+            )
+        every: list[Restored] = []
+        for step in story.to_undo:
+            every += undo_step(journal, step, cluster, say, is_forced=is_forced, patience_s=patience_s)
+        if not story.is_whole and all(each.is_good for each in every):
+            journal.close("undone")
+    return tuple(every)
+
+
+def undo_step(
+    journal: ActionJournal, step: Step, cluster: Cluster, say: Say, *, is_forced: bool, patience_s: float,
+) -> tuple[Restored, ...]:
+    """Undo one step and write down what became of it."""
+    done = (
+        restore(cluster, step.plan, is_forced=True) if is_forced
+        else restore_patiently(cluster, step.plan, say, patience_s=patience_s)
+    )
+    if all(each.is_good for each in done):
+        states = sorted({each.state for each in done})
+        journal.undone(step.number, ", ".join(states), tuple(words for each in done for words in each.details))
+    return done
