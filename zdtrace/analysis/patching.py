@@ -94,7 +94,7 @@ def change_of(
     warnings: list[str] = []
     if prestop_s:
         is_native, doubt = _is_native(versions, native_sleep, containers)
-        for container in _chosen(containers):
+        for container in serving(containers):
             hook, remarks = _hook(container, prestop_s, is_native=is_native, has_failed=has_failed_hook)
             warnings += remarks
             if hook is not None:
@@ -140,10 +140,10 @@ def _is_native(
     )
 
 
-def _chosen(containers: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+def serving(containers: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
     """Yield the containers that serve: those with ports, and sidecars through which the requests come."""
-    serving = [each for each in containers if each.get("ports") or _PROXIES.match(str(each.get("name")))]
-    with_app = serving if any(not _PROXIES.match(str(each.get("name"))) for each in serving) else containers
+    found = [each for each in containers if each.get("ports") or _PROXIES.match(str(each.get("name")))]
+    with_app = found if any(not _PROXIES.match(str(each.get("name"))) for each in found) else containers
     yield from with_app
 
 

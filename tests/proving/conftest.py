@@ -1,0 +1,55 @@
+"""What proofs are made of in these tests: workloads and recommendations of a few words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from zdtrace.analysis.advice import Answer
+from zdtrace.analysis.patching import change_of
+from zdtrace.analysis.propagation import Claim
+from zdtrace.analysis.recommendation import Recommendation
+from zdtrace.analysis.remedies import Remedy
+from zdtrace.analysis.workloads import Versions
+
+Manifest = dict[str, Any]
+
+
+@pytest.fixture
+def workload() -> Callable[..., Manifest]:
+    """A Deployment of one container; words go to the container, `spec` to the workload, `pod` to its pods."""
+
+    def make(*, spec: Manifest | None = None, pod: Manifest | None = None, **container: Any) -> Manifest:
+        first = {"name": "web", "image": "registry.example/web:1", "ports": [{"containerPort": 8080}], **container}
+        return {
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "shop"},
+            "spec": {"replicas": 3, "template": {"spec": {"containers": [first], **(pod or {})}}, **(spec or {})},
+        }
+
+    return make
+
+
+@pytest.fixture
+def advice() -> Callable[..., Recommendation]:
+    """A recommendation for a workload: remedies are (name, surely avoids, possibly avoids)."""
+
+    def make(
+        manifest: Manifest, *remedies: tuple[str, int, int], prestop_s: int | None = None,
+        grace_period_s: int | None = None, verdict: Answer = Answer.RECOMMENDED, failed: int = 10,
+        reasons: tuple[str, ...] = (),
+    ) -> Recommendation:
+        change = None if verdict is Answer.INCONCLUSIVE else change_of(
+            manifest, prestop_s, grace_period_s, Versions(37, (37,))
+        )
+        return Recommendation(
+            workload="shop/Deployment/web", recordings=("baseline-1",), verdict=verdict, sentence="So it is.",
+            prestop_s=prestop_s, grace_period_s=grace_period_s, current_prestop_s=0.0, current_grace_period_s=30,
+            seen_s=1.0, is_at_least=False, claim=Claim(0.95, 0.05, 1), more_runs=(), requests=1000, failed=failed,
+            near_misses=0, needs=(), primary_remedy=remedies[0][0] if remedies else None,
+            remedies=tuple(Remedy(name, sure, maybe, f"do {name}") for name, sure, maybe in remedies),
+            counterfactual=(), price=None, change=change, reasons=reasons, wanted=(), notes=(),
+        )
+
+    return make

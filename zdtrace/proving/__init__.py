@@ -1,0 +1,1 @@
+"""Proofs: record, recommend, apply, and record again until the claim holds, or until it is known why it does not."""
