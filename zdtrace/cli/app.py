@@ -39,6 +39,7 @@ COMMANDS = (
     Entry("report", "zdtrace.cli.reporting", "report", "Write a report: one page that needs no network"),
     Entry("chart", "zdtrace.cli.reporting", "chart", "Draw one picture of the report"),
     Entry("recommend", "zdtrace.cli.recommending", "recommend", "Tell how long preStop must sleep"),
+    Entry("prove", "zdtrace.cli.proving", "prove", "Prove that rollouts lose nothing"),
     Entry("diff", "zdtrace.cli.comparing", "diff", "Compare two runs"),
     Entry("history", "zdtrace.cli.looking_back", "history", "Show many recordings of a workload"),
     Entry("sql", "zdtrace.cli.querying", "sql", "Open a recording in DuckDB"),

@@ -202,23 +202,28 @@ def _without(words: list[str], *names: str) -> tuple[str, ...]:
 
 
 class Running:
-    """The command, running. What it prints is passed through; copies are kept where the load wants them."""
+    """The command, running. What it prints is passed through; copies are kept where the load wants them.
 
-    def __init__(self, load: Load) -> None:
+    `talk` is a file that gets it, at its end, instead of our own stdout and stderr.
+    """
+
+    def __init__(self, load: Load, talk: Path | None = None) -> None:
         self.load = load
         self.started_at_ns = time.time_ns()
         copies = (load.saves_stdout, load.saves_stderr)
+        log = talk.open("ab", buffering=0) if talk is not None else None
         self._process = subprocess.Popen(  # noqa: S603 - it is what the user asked to run
             load.words,
-            stdout=subprocess.PIPE if load.saves_stdout else None,
-            stderr=subprocess.PIPE if load.saves_stderr else None,
+            stdout=subprocess.PIPE if load.saves_stdout else log,
+            stderr=subprocess.PIPE if load.saves_stderr else log,
             # Ctrl-C reaches the command by the terminal, or by us when there is none.
         )
         streams = ((self._process.stdout, sys.stdout), (self._process.stderr, sys.stderr))
         self._copiers = [
-            threading.Thread(target=_copy, args=(source, target.buffer, copy), daemon=True)
+            threading.Thread(target=_copy, args=(source, log or target.buffer, copy), daemon=True)
             for (source, target), copy in zip(streams, copies, strict=True) if source is not None and copy is not None
         ]
+        self._log = log
         for each in self._copiers:
             each.start()
 
@@ -230,6 +235,8 @@ class Running:
             return None
         for each in self._copiers:
             each.join(5.0)
+        if self._log is not None:
+            self._log.close()
         return code if code >= 0 else 128 - code
 
     def tell(self, number: int) -> None:

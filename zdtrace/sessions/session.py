@@ -43,10 +43,14 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Loads:
-    """What is run while we listen: a load test, and beside it the asking of a canary."""
+    """What is run while we listen: a load test, and beside it the asking of a canary.
+
+    `talk` is a file that gets what they print, instead of our own stdout and stderr.
+    """
 
     main: Load | None
     canary: Load | None = None
+    talk: Path | None = None
 
     @property
     def files(self) -> dict[str, str]:
@@ -162,7 +166,7 @@ def hold(
         scene = Scene(journal, heard)
         actor = _Actor(act, scene)
         with _beside(journal, loads.canary):
-            code, running, ended_at_ns = _listen(scene, loads.main, for_s, after_s, actor, say)
+            code, running, ended_at_ns = _listen(scene, loads, for_s, after_s, actor, say)
         recorder.stop()
         load = loads.main
         journal.close("the command ended" if load else "told to")
@@ -218,10 +222,10 @@ class _Actor:
 
 
 def _listen(
-    scene: Scene, load: Load | None, for_s: float | None, after_s: float, actor: _Actor, say: Callable[[str], None],
+    scene: Scene, loads: Loads, for_s: float | None, after_s: float, actor: _Actor, say: Callable[[str], None],
 ) -> tuple[int, Running | None, int | None]:
     """Wait for the end of the command, of the time or of our patience; return the exit code."""
-    journal, heard = scene.journal, scene.heard
+    journal, heard, load = scene.journal, scene.heard, loads.main
     if load is None:
         actor.start()
         _wait(journal, heard, for_s)
@@ -229,7 +233,7 @@ def _listen(
         _await(actor, scene)
         return 0, None, None
     say(f"running: {shlex.join(load.words)}")
-    running = Running(load)
+    running = Running(load, loads.talk)
     _state_clock(journal, running)
     actor.start()
     told_at: float | None = None

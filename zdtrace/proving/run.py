@@ -1,0 +1,187 @@
+"""A whole proof: look, plan, go through the loop, put the workload back, and say what was shown."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from zdtrace.analysis.comparison import Comparison, compare
+from zdtrace.analysis.diagnosis import diagnose
+from zdtrace.chaos.cluster import Cluster, Ref
+from zdtrace.chaos.journal import ActionJournal, Header, new_id
+from zdtrace.chaos.workloads import Workload, read_workload
+from zdtrace.collectors.api import Api
+from zdtrace.collectors.recorder import Ingress, Wanted
+from zdtrace.errors import UsageError, ZdtraceError
+from zdtrace.proving.bench import ClusterBench, Interrupted
+from zdtrace.proving.claims import Aim, Plan, fitted, plan
+from zdtrace.proving.hands import Hands, check_may_be_restarted
+from zdtrace.proving.loads import duration_s
+from zdtrace.proving.procedure import Campaign, Course
+from zdtrace.proving.proof import Outcome, Proof, Trial
+from zdtrace.proving.treatment import Treatment
+from zdtrace.sessions.session import Heard, signals
+
+JOURNAL = "proof.journal"
+_AROUND_S = 8.0
+"""What a recording takes beside its load: to begin to listen, to listen on, to be taken in. Measured in the end."""
+_SETTLE_S = 60.0
+"""What a change and putting it back take at about, before it is known."""
+_FORBIDDEN = ("kube-system", "kube-public", "kube-node-lease")
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What is to be proven, of what, and how."""
+
+    ref: Ref
+    command: tuple[str, ...]
+    folder: Path
+    aim: Aim
+    baseline: int = 3
+    budget_s: float | None = None
+    ingresses: tuple[Ingress, ...] = ()
+    requests: Path | None = None
+    lead_s: float = 5.0
+    after_s: float = 3.0
+    keeps: bool = False
+    native_sleep: bool | None = None
+    settings: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A proof that may begin: the workload as it is now, and what is planned."""
+
+    wish: Wish
+    workload: Workload
+    plan: Plan
+
+
+def prepare(cluster: Cluster, wish: Wish) -> Prepared:
+    """Look at the workload and plan. Changes nothing. Raises UsageError, ClusterError."""
+    if wish.ref.namespace in _FORBIDDEN:
+        raise UsageError(f"nothing is restarted in {wish.ref.namespace}", hint="name a workload of your own")
+    if any(each.namespace == wish.ref.namespace and each.selector is None for each in wish.ingresses):
+        raise UsageError(
+            f"{wish.ref.namespace} is where the ingress controller runs: what it proves would be about itself",
+            hint="name the controller's pods with --ingress NS/SELECTOR if the workload is another one",
+        )
+    workload = read_workload(cluster, wish.ref)
+    check_may_be_restarted(workload)
+    load_s = duration_s(wish.command)
+    each_s = None if load_s is None else load_s + wish.after_s + _AROUND_S
+    if wish.budget_s is None or each_s is None:
+        found = plan(wish.aim, baseline=wish.baseline, each_s=each_s, settle_s=_SETTLE_S)
+    else:
+        found = fitted(wish.aim, wish.budget_s, baseline=wish.baseline, each_s=each_s, settle_s=_SETTLE_S)
+    return Prepared(wish, workload, found)
+
+
+def run(
+    api: Api, prepared: Prepared, *, confirm: Callable[[Treatment], bool], say: Say,
+) -> Proof:
+    """Go through it. The workload is put back whatever happens, unless it is to be kept and the claim is proven.
+
+    Raises ClusterError and RecordingError, when it is put back; what is recorded by then stays in the folder.
+    """
+    wish = prepared.wish
+    began_at, began = datetime.now(UTC), time.monotonic()
+    course = Course(prepared.plan)
+    with signals() as heard, _journal(api, prepared) as journal:
+        bench = _bench(api, prepared, journal, heard, say, began)
+        campaign = Campaign(bench, prepared.plan, confirm, say, wish.budget_s)
+        try:
+            with contextlib.suppress(Interrupted):
+                campaign.run(course)
+        finally:
+            # Whatever ended it: a second Ctrl-C does not end this.
+            restored = _put_back(bench.hands, journal, course, keeps=wish.keeps, say=say)
+    return Proof(
+        workload=bench.workload, outcome=course.outcome, plan=course.plan, baseline=tuple(course.baseline),
+        rows=tuple(course.rows), recommendation=course.recommendation, comparison=_compared(bench, course),
+        reasons=course.reasons, load=wish.command, started_at=began_at.isoformat(timespec="seconds"),
+        took_s=round(time.monotonic() - began, 1), restored=restored,
+    )
+
+
+def _bench(
+    api: Api, prepared: Prepared, journal: ActionJournal, heard: Heard, say: Say, began: float
+) -> ClusterBench:
+    wish = prepared.wish
+    wanted = Wanted(
+        namespace=wish.ref.namespace, selector=selector_of(prepared.workload), ingresses=wish.ingresses,
+    )
+    bench = ClusterBench(
+        hands=Hands(Cluster(api), prepared.workload.ref, journal), wanted=wanted, command=wish.command,
+        requests=wish.requests, folder=wish.folder, heard=heard, say=say, lead_s=wish.lead_s, after_s=wish.after_s,
+        deadline=None if wish.budget_s is None else began + wish.budget_s, settings=dict(wish.settings),
+        native_sleep=wish.native_sleep,
+    )
+    bench.hands.wait = bench.wait
+    return bench
+
+
+@contextlib.contextmanager
+def _journal(api: Api, prepared: Prepared) -> Iterator[ActionJournal]:
+    wish = prepared.wish
+    try:
+        wish.folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ZdtraceError(f"`{wish.folder}` cannot be made: {error.strerror}") from error
+    header = Header(
+        id=new_id("prove"), experiment=f"prove {wish.ref.words}", target=prepared.workload.ref, server=api.server,
+    )
+    with ActionJournal(wish.folder / JOURNAL, header) as journal:
+        yield journal
+
+
+def _put_back(hands: Hands, journal: ActionJournal, course: Course, *, keeps: bool, say: Say) -> str:
+    """Return how the workload was left."""
+    if not hands.is_changed:
+        journal.close()
+        return "nothing was changed"
+    keeps = keeps and course.outcome is Outcome.PROVEN
+    hands.wait = time.sleep
+    say("taking the mark of restarts away" if keeps else "putting the workload back")
+    done = hands.restore(say, keeps_changes=keeps)
+    if not done.is_good:
+        say(f"{hands.ref.words} is not as it was: {'; '.join(done.details)}")
+        say(f"somebody else has changed it; `zdtrace chaos undo {journal.path} --force` overrules that")
+        return f"not put back: somebody else changed {'; '.join(done.details)}"
+    journal.close()
+    if done.state == "gone":
+        return "the workload is gone"
+    return "the change is kept, the mark of restarts is taken away" if keeps else "the workload is as it was before"
+
+
+def _compared(bench: ClusterBench, course: Course) -> Comparison | None:
+    """Set the rollouts of the workload as it was beside those with the last change; null when there are not both."""
+    after: Sequence[Trial] = course.rows[-1].trials if course.rows and not course.rows[-1].treatment.is_empty else ()
+    if not course.baseline or not after:
+        return None
+    sides = [[diagnose(each, bench.settings) for each in bench.recordings(side)] for side in (course.baseline, after)]
+    return compare(*sides)
+
+
+def selector_of(workload: Workload) -> str:
+    """Return a workload's own selector as kubectl writes it."""
+    found = workload.spec.get("selector") or {}
+    terms = [f"{key}={value}" for key, value in (found.get("matchLabels") or {}).items()]
+    for each in found.get("matchExpressions") or ():
+        values = ",".join(each.get("values") or ())
+        terms.append({
+            "In": f"{each['key']} in ({values})", "NotIn": f"{each['key']} notin ({values})", "Exists": each["key"],
+            "DoesNotExist": f"!{each['key']}",
+        }[each["operator"]])
+    return ",".join(terms)
+
+
+def with_places(proof: Proof, places: dict[str, str]) -> Proof:
+    """Return the proof with the files that belong to it."""
+    return replace(proof, places=places)
