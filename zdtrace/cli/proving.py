@@ -82,7 +82,7 @@ def prove(
     output: Annotated[Output, typer.Option("--output", "-o", help="How to write it.")] = Output.TABLE,
     settings: SetOption = None,
 ) -> None:
-    """Prove that a workload's rollouts lose no request, and find the settings with which they do not.
+    """Prove that rollouts lose nothing: find the settings with which they do, and repeat them until it holds.
 
     Rolls it out under load as it is, takes what `zdtrace recommend` says, shows the patch, applies it, and rolls out
     again until so many rollouts in a row lost nothing that the claim holds, or a loss says why it does not. Then the
