@@ -3,7 +3,8 @@
     with FakeApi() as api:
         api.put("pods", pod("demo-1"))        # a new version of an object, seen by every watch
         api.cut("pods", in_mid_line=True)     # ends the watches of a resource
-        api.compact("pods")                   # forgets what was: older resourceVersions are 410 Gone
+        api.restart("pods")                   # cannot go on from before now (410 Gone), but still shows what was
+    api.compact("pods")                   # forgets what was, too
         api.refuse("nodes")                   # 403
 """
 
@@ -54,6 +55,8 @@ class FakeApi:
         self.objects: dict[str, dict[str, Found]] = {}
         self.events: dict[str, list[tuple[int, bytes]]] = {}
         self.oldest: Counter[str] = Counter()
+        self.kept_from: Counter[str] = Counter()
+        self.history: dict[str, list[tuple[int, str, Found | None]]] = {}
         self.cuts: Counter[str] = Counter()
         self.mid_line: set[str] = set()
         self.refused: set[str] = set()
@@ -61,6 +64,7 @@ class FakeApi:
         self.installed: set[str] = set()
         self.configz: dict[str, Found] = {}
         self.broken_lists: Counter[str] = Counter()
+        self.broken_pages: Counter[str] = Counter()
         self.logs: dict[str, list[str]] = {}
         self.log_cuts = 0
         self.paths: list[str] = []
@@ -140,6 +144,7 @@ class FakeApi:
             known = self.objects.setdefault(resource, {})
             event_type = "MODIFIED" if uid in known else "ADDED"
             known[uid] = {**found, "metadata": {**found["metadata"], "resourceVersion": str(self.version)}}
+            self.history.setdefault(resource, []).append((self.version, uid, known[uid]))
             self._tell(resource, event_type, known[uid])
             return self.version
 
@@ -148,6 +153,7 @@ class FakeApi:
             self.version += 1
             gone = self.objects[resource].pop(found["metadata"]["uid"])
             gone = {**gone, "metadata": {**gone["metadata"], "resourceVersion": str(self.version)}}
+            self.history[resource].append((self.version, found["metadata"]["uid"], None))
             self._tell(resource, "DELETED", gone)
             return self.version
 
@@ -177,10 +183,15 @@ class FakeApi:
             (self.mid_line.add if in_mid_line else self.mid_line.discard)(resource)
             self.lock.notify_all()
 
-    def compact(self, resource: str) -> None:
+    def restart(self, resource: str) -> None:
         with self.lock:
             self.oldest[resource] = self.version
             self.events[resource] = []
+
+    def compact(self, resource: str) -> None:
+        with self.lock:
+            self.restart(resource)
+            self.kept_from[resource] = self.version
 
     def write_log(self, pod_name: str, *lines: str) -> None:
         with self.lock:
@@ -259,14 +270,26 @@ class FakeApi:
     def _list(self, request: BaseHTTPRequestHandler, path: str, name: str, query: dict[str, str]) -> None:
         with self.lock:
             wanted = path.split("/namespaces/")[1].split("/")[0] if "/namespaces/" in path else None
+            shown = self.objects.get(name, {})
+            if query.get("resourceVersionMatch") == "Exact":
+                at = int(query["resourceVersion"])
+                if at < self.kept_from[name]:
+                    self._status(request, 410, "The resourceVersion for the provided list is too old.")
+                    return
+                then = {uid: found for version, uid, found in self.history.get(name, []) if version <= at}
+                shown = {uid: found for uid, found in then.items() if found is not None}
             every = [
-                each for each in self.objects.get(name, {}).values()
+                each for each in shown.values()
                 if (wanted is None or each["metadata"].get("namespace") == wanted) and is_meant(each, query)
             ]
             start = int(query.get("continue", "0"))
+            if start and self.broken_pages[name]:
+                self.broken_pages[name] -= 1
+                self._status(request, 410, "The provided continue parameter is too old")
+                return
             size = min(self.page, int(query.get("limit", "1000000")))
             items = every[start:start + size]
-            metadata: Found = {"resourceVersion": str(self.version)}
+            metadata: Found = {"resourceVersion": query.get("resourceVersion", str(self.version))}
             if start + size < len(every):
                 metadata["continue"] = str(start + size)
             is_broken = self.broken_lists[name] > 0
@@ -290,7 +313,7 @@ class FakeApi:
         request.send_header("Transfer-Encoding", "chunked")
         request.end_headers()
         if is_gone:
-            status = {"kind": "Status", "code": 410, "message": f"too old resource version: {at}"}
+            status = {"kind": "Status", "code": 410, "message": f"too old resource version: {at} ({self.oldest[name]})"}
             self._chunk(request, json.dumps({"type": "ERROR", "object": status}).encode() + b"\n")
             self._chunk(request, b"")
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 VERBS = ("list", "watch")
 """What listening to a resource takes."""
@@ -31,6 +32,10 @@ class Resource:
     def api_version(self) -> str:
         """As objects write it."""
         return f"{self.group}/{self.version}" if self.group else self.version
+
+    def whole(self, item: dict[str, Any]) -> dict[str, Any]:
+        """Return an item of a list with its kind and API version, which lists leave out."""
+        return {"kind": self.kind, "apiVersion": self.api_version, **item}
 
     def path(self, namespace: str | None) -> str:
         """Return the path of the collection: of one namespace, or (null) of all."""

@@ -1,4 +1,5 @@
-"""Listening to one resource without loss: list, watch, resume; list again when the API server forgot where we were.
+"""Listening to one resource without loss: list, watch, resume; when the API server forgot where we were, list again and
+ask its history for what lies between.
 
 A reader a source takes the time when bytes arrive and hands them on; one thread for all parses, redacts and
 writes them, so that a burst waits in memory and not in a socket whose arrival nobody has noted.
@@ -12,11 +13,12 @@ import queue
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from zdtrace.collectors.api import Answer, Api, ApiFailure
+from zdtrace.collectors.history import History, Version, earliest
 from zdtrace.collectors.resources import Resource
 from zdtrace.recording.journal import Journal
 from zdtrace.recording.redaction import DEFAULT, Policy, TooDeep, redact
@@ -25,7 +27,7 @@ _PAGE = 500
 _WATCH_S = 6 * 3600
 # API servers send a bookmark about once a minute: a watch that is silent for longer is a dead one.
 _IDLE_S = 180.0
-_BACKOFF_S = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+_BACKOFF_S = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)
 _WAITING = 4_000
 _GONE = 410
 _NOT_SERVED = (404, 405)
@@ -49,6 +51,16 @@ class Collection:
     is_listed: bool = False
     known: dict[str, tuple[str, str]] = field(default_factory=dict)
     error: ApiFailure | None = None
+
+
+@dataclass(slots=True)
+class Listed:
+    """What a list showed so far: the uids, and of a later list the objects that differ from before."""
+
+    present: set[str] = field(default_factory=set)
+    changed: dict[str, dict[str, Any]] = field(default_factory=dict)
+    resource_version: str | None = None
+    goes_on_at: str | None = None
 
 
 class Desk:
@@ -110,27 +122,34 @@ class Desk:
         else:
             collection.known[uid] = (version, "" if found.get("kind") in _KEEPS_NOTHING else text)
 
-    def take_page(self, collection: Collection, seen_at_ns: int, data: bytes, present: set[str]) -> str:
-        """Write a page of a list: LISTED at first, later only what differs. Returns where the next page begins."""
+    def take_page(self, collection: Collection, seen_at_ns: int, data: bytes, listed: Listed) -> None:
+        """Write a page of the first list; of a later one, keep what differs for `take_versions`."""
         page = json.loads(data)
-        resource = collection.resource
         for item in page.get("items") or ():
-            found = {"kind": resource.kind, "apiVersion": resource.api_version, **item}
-            uid = str((item.get("metadata") or {}).get("uid"))
-            present.add(uid)
-            changed = "MODIFIED" if uid in collection.known else "ADDED"
-            self.take(collection, seen_at_ns, changed if collection.is_listed else "LISTED", found)
+            found = collection.resource.whole(item)
+            metadata = found.get("metadata") or {}
+            uid = str(metadata.get("uid"))
+            listed.present.add(uid)
+            if not collection.is_listed:
+                self.take(collection, seen_at_ns, "LISTED", found)
+                continue
+            is_new = collection.known.get(uid, ("", ""))[0] != str(metadata.get("resourceVersion"))
+            if is_new and self.scope.wants("MODIFIED", found):
+                listed.changed[uid] = found
         metadata = page.get("metadata") or {}
-        collection.resource_version = metadata.get("resourceVersion")
-        return str(metadata.get("continue") or "")
+        listed.resource_version = metadata.get("resourceVersion")
+        listed.goes_on_at = str(metadata.get("continue") or "")
 
-    def take_absent(self, collection: Collection, seen_at_ns: int, present: set[str]) -> None:
-        """Write the end of what a list does not show any more, in its last known version."""
-        for uid in collection.known.keys() - present:
-            _, text = collection.known.pop(uid)
+    def take_versions(self, collection: Collection, seen_at_ns: int, versions: Iterable[Version]) -> None:
+        """Write what happened while nobody listened: all seen now, a nanosecond apart to keep its order."""
+        for later_ns, version in enumerate(versions):
+            if version.found is not None:
+                changed = "MODIFIED" if version.uid in collection.known else "ADDED"
+                self.take(collection, seen_at_ns + later_ns, changed, version.found)
+                continue
+            _, text = collection.known.pop(version.uid, ("", ""))
             if text:
-                self.journal.saw(seen_at_ns, "DELETED", text)
-        collection.is_listed = True
+                self.journal.saw(seen_at_ns + later_ns, "DELETED", text)
 
     def take_lines(self, collection: Collection, seen_at_ns: int, lines: list[bytes]) -> None:
         """Write watch events that arrived together."""
@@ -177,6 +196,8 @@ class Watcher(threading.Thread):
         self._answer: Answer | None = None
         self._heard_at_ns = time.time_ns()
         self._lost: tuple[int, str] | None = None
+        self._since: str | None = None
+        self._earliest: str | None = None
 
     @property
     def resource_version(self) -> str | None:
@@ -215,30 +236,56 @@ class Watcher(threading.Thread):
         self._leave()
 
     def _list(self) -> None:
+        collection = self._collection
+        listed = Listed()
         query: dict[str, str | int] = {"limit": _PAGE, **self._selectors}
-        present: set[str] = set()
-        position: list[str | None] = [""]
-        while True:
-            answer = self._api.open(self._resource.path(self._namespace), query)
+        place = {"resourceVersion": self._earliest, "resourceVersionMatch": "Exact"} if self._earliest else {}
+        while listed.goes_on_at != "":
+            if listed.goes_on_at is not None:
+                place = {"continue": listed.goes_on_at}
+            answer = self._api.open(self._resource.path(self._namespace), {**query, **place})
             try:
                 data = b"".join(answer.chunks())
             finally:
                 answer.close()
             seen_at_ns = self._heard_at_ns = time.time_ns()
-            position[0] = None
+            listed.goes_on_at = None
 
             def take(data: bytes = data, seen_at_ns: int = seen_at_ns) -> None:
                 with contextlib.suppress(ValueError, AttributeError, TypeError):
-                    position[0] = self._desk.take_page(self._collection, seen_at_ns, data, present)
+                    self._desk.take_page(collection, seen_at_ns, data, listed)
 
             self._desk.finish(take)
-            if position[0] is None:
-                self._collection.resource_version = None
+            if listed.goes_on_at is None:
                 raise ApiFailure(0, "the list was no JSON, or broke off")
-            if not position[0]:
-                break
-            query = {**query, "continue": position[0]}
-        self._desk.finish(lambda: self._desk.take_absent(self._collection, seen_at_ns, present))
+        if collection.is_listed:
+            versions = self._versions_since(listed)
+            now_ns = self._heard_at_ns = time.time_ns()
+            self._desk.finish(lambda: self._desk.take_versions(collection, now_ns, versions))
+        collection.is_listed = True
+        collection.resource_version = listed.resource_version
+        self._since = self._earliest = None
+
+    def _versions_since(self, listed: Listed) -> list[Version]:
+        """Return what happened to objects since the watch was heard last, as far as the API server still knows."""
+        known = self._collection.known
+        absent = {uid: known[uid][1] for uid in known.keys() - listed.present}
+        for uid in [uid for uid, text in absent.items() if not text]:
+            known.pop(uid)
+            absent.pop(uid)
+        try:
+            history = History(
+                self._api, self._resource, self._namespace, self._selectors, since=self._since or "",
+                until=listed.resource_version or "", is_over=self._stopping.is_set,
+            )
+            versions = history.versions(listed.changed, absent)
+        except (ValueError, KeyError, TypeError):
+            # No numbers: then the difference is all there is to tell.
+            changed = [Version(0, uid, found) for uid, found in listed.changed.items()]
+            return [*changed, *(Version(0, uid, None) for uid in absent)]
+        if self._lost is not None:
+            self._lost = (self._lost[0], f"{self._lost[1]}; {history.words}")
+        return versions
 
     def _watch(self) -> None:
         """Read one watch to its end. Raises ApiFailure when it breaks off, or the server says so."""
@@ -292,6 +339,9 @@ class Watcher(threading.Thread):
     def _goes_on_after(self, failure: ApiFailure) -> bool:
         """Decide what a failure means for the next try; False when there is none."""
         if failure.status == _GONE:
+            # A list that comes too late for its pages is begun anew; what was heard last stays the same.
+            self._since = self._collection.resource_version or self._since
+            self._earliest = earliest(failure.words)
             self._collection.resource_version = None
             return True
         is_refusal = failure.is_refusal
