@@ -85,3 +85,17 @@ def test_each_request_of_vegeta_is_recorded(lab: Lab, tmp_path: Path) -> None:
         assert run.wait(90) == 0, folder.with_name("vegeta.zdtrace.stderr").read_text()[-3000:]
     rows = in_table(folder, "requests", "status")
     assert len(rows) == 800
+
+
+def test_vegetas_requests_survive_a_kill_of_the_recorder(lab: Lab, tmp_path: Path) -> None:
+    targets = tmp_path / "targets"
+    targets.write_text(f"GET http://{NODE_IP}/demo\nHost: {HOST}\n", encoding="utf-8")
+    folder = tmp_path / "killed.zdtrace"
+    load = ("vegeta", "attack", "-rate", "100", "-duration", "8s", "-targets", targets)
+    with lab.recording(folder, "-n", "default", "-l", "app=demo", "--", *load) as run:
+        time.sleep(4)
+        run.kill()
+    time.sleep(6)  # vegeta goes on: nobody told it to end
+    said = lab.zdtrace("analyze", folder, check=False)
+    assert "repairing it" in said.stderr
+    assert len(in_table(folder, "requests", "status")) == 800

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import calendar
 import json
+import re
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from clusters import Lab
+from clusters import NODE_IP, Lab, end
 from recordings import in_table
 
 # Resources of the API that the recorder listens to, as etcd and audit logs name them, and the kinds in a recording.
@@ -78,11 +83,20 @@ def compacted_away(
     return found
 
 
+@contextmanager
+def changes_without_end(lab: Lab) -> Iterator[None]:
+    """Change Services, also in the moments when the API server ends its watches and still takes changes."""
+    services = "/api/v1/namespaces/default/services"
+    with lab.start(sys.executable, Path(__file__).with_name("change.py"), lab.kubeconfig, services, "50") as busy:
+        yield
+        end(busy)
+
+
 def test_no_version_is_missed_through_a_restart_and_a_compaction(lab: Lab, tmp_path: Path) -> None:
     lab.deploy(has_readiness=True)
     recording, truth, raw = tmp_path / "rollout.zdtrace", tmp_path / "etcd.ndjson", tmp_path / "pods.ndjson"
     pods = ("api", lab.kubeconfig, "/api/v1/namespaces/default/pods")
-    with lab.watching(truth, "etcd"), lab.watching(raw, *pods):
+    with lab.watching(truth, "etcd"), lab.watching(raw, *pods), changes_without_end(lab):
         audited = lab.audit_log.stat().st_size
         what = ("-n", "default", "--all", "--ingress", "nginx-ingress")
         with lab.recording(recording, *what, "--", *lab.load(60)) as run:
@@ -108,7 +122,7 @@ def test_no_version_is_missed_through_a_restart_and_a_compaction(lab: Lab, tmp_p
     with lab.audit_log.open() as log:
         log.seek(audited)
         answered = in_audit_log(log.read().splitlines(), from_ns, until_ns)
-    assert len(versions) > 200, "a rollout writes more"
+    assert len(versions) > 1000, "a rollout writes more"
     assert len(answered) > 50, "the API server logs more"
     gaps = in_table(recording, "gaps", "subject, reason, from_ns, until_ns")
     assert any("410" in reason for _, reason, _, _ in gaps), gaps
@@ -122,3 +136,56 @@ def test_no_version_is_missed_through_a_restart_and_a_compaction(lab: Lab, tmp_p
     told = {("Pod", each["name"], each["version"]) for each in heard if not each["is_deletion"]}
     assert len(told) > 30
     assert sorted(told - seen) == []
+
+
+@contextmanager
+def way_to_the_api_server(lab: Lab, kubeconfig: Path) -> Iterator[None]:
+    """Forward a port of the lab's node to its API server, as long as this lasts."""
+    server = "https://127.0.0.1:16443"
+    kubeconfig.write_text(re.sub(r"https://[^\"]+", server, lab.kubeconfig.read_text()))
+    script = Path(__file__).with_name("forward.py")
+    with lab.start(sys.executable, script, "16443", NODE_IP, "6443", stdout=subprocess.PIPE) as forwarder:
+        assert forwarder.stdout is not None
+        assert forwarder.stdout.readline()
+        yield
+        end(forwarder)
+
+
+def test_what_was_written_while_the_way_was_cut_and_the_api_server_restarted_is_read_from_the_history(
+    lab: Lab, tmp_path: Path
+) -> None:
+    lab.deploy(has_readiness=True)
+    recording, truth, kubeconfig = tmp_path / "cut.zdtrace", tmp_path / "etcd.ndjson", tmp_path / "kubeconfig"
+    with ExitStack() as until_cut, lab.watching(truth, "etcd"):
+        until_cut.enter_context(way_to_the_api_server(lab, kubeconfig))
+        with lab.recording(recording, "--kubeconfig", kubeconfig, "-n", "default", "--all"):
+            from_ns = time.time_ns()
+            until_cut.close()
+            lab.kubectl("rollout", "restart", "deployment/demo")
+            lab.kubectl("rollout", "status", "deployment/demo", "--timeout=60s")
+            lab.restart_api_server()
+            with way_to_the_api_server(lab, kubeconfig):
+                time.sleep(2)
+                lab.kubectl("rollout", "restart", "deployment/demo")
+                lab.kubectl("rollout", "status", "deployment/demo", "--timeout=60s")
+                until_ns = time.time_ns()
+                time.sleep(5)
+    seen, deleted = in_recording(recording)
+    written = [each for each in in_etcd(truth) if from_ns < each["seen_at_ns"] < until_ns]
+    assert len(written) > 100, "two rollouts write more"
+    gaps = in_table(recording, "gaps", "subject, reason")
+    assert any("older versions were read from its history" in reason for _, reason in gaps), gaps
+    versions = {(KINDS[each["kind"]], each["name"], each["version"]) for each in written if not each["is_deletion"]}
+    assert sorted(versions - seen) == []
+    deletions = {(KINDS[each["kind"]], each["name"]) for each in written if each["is_deletion"]}
+    assert sorted(deletions - deleted) == []
+    rows = in_table(recording, "objects", "uid, resource_version, observed_at_ns, event_type, kind")
+    assert_in_order([row for row in rows if row[-1] in KINDS.values()])
+
+
+def assert_in_order(rows: list[tuple[Any, ...]]) -> None:
+    """Each object's versions are seen in the order in which they were written."""
+    last: dict[str, int] = {}
+    for uid, version, _, event_type, _ in sorted(rows, key=lambda each: each[2]):
+        assert int(version) > last.get(uid, 0) or event_type == "DELETED", (uid, version)
+        last[uid] = int(version)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,7 @@ while True:
 """
 
 
-def lines(folder: Path) -> list[dict[str, object]]:
+def lines(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / "journal" / CLUSTER).read_bytes().splitlines()]
 
 
@@ -45,14 +46,32 @@ def test_kill_9_loses_nothing_older_than_a_second(tmp_path: Path) -> None:
     sealed = seal(tmp_path)
     assert sealed is not None
     seen = [each for each in lines(tmp_path) if "object" in each]
-    numbers = [each["object"]["number"] for each in seen]  # type: ignore[index]
+    numbers = [each["object"]["number"] for each in seen]
     assert numbers == list(range(1, len(numbers) + 1)), "one is missing in between"
     last_ns = seen[-1]["seen_at_ns"]
     assert isinstance(last_ns, int)
     assert killed_at_ns - last_ns < 1_000_000_000
     assert sealed.listening == ("pods",)
     gap = next(each["gap"] for each in lines(tmp_path) if "gap" in each)
-    assert gap["until_ns"] is None  # type: ignore[index]
+    assert gap["until_ns"] is None
+
+
+def test_a_recorder_that_was_stopped_for_some_time_says_since_when(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", ENDLESS, str(tmp_path)], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        os.kill(process.pid, signal.SIGSTOP)
+        stopped_at_ns = time.time_ns()
+        time.sleep(3.0)
+        resumed_at_ns = time.time_ns()
+        os.kill(process.pid, signal.SIGCONT)
+        time.sleep(1.5)
+        os.kill(process.pid, signal.SIGKILL)
+    seal(tmp_path)
+    gaps = [each["gap"] for each in lines(tmp_path) if "gap" in each]
+    gap = next(each for each in gaps if each["subject"] == "all sources")
+    assert gap["from_ns"] <= stopped_at_ns
+    assert gap["until_ns"] >= resumed_at_ns
 
 
 def test_half_a_line_is_cut_and_told(tmp_path: Path) -> None:
@@ -106,5 +125,5 @@ def test_a_full_disk_ends_the_journal_without_a_word_lost_before(
     whole.saw(2, "ADDED", '{"number":2}')
     monkeypatch.undo()
     whole.close("told to")
-    assert [each["object"]["number"] for each in lines(tmp_path) if "object" in each] == [1]  # type: ignore[index]
+    assert [each["object"]["number"] for each in lines(tmp_path) if "object" in each] == [1]
     assert journal.files(tmp_path) == [tmp_path / "journal" / CLUSTER]

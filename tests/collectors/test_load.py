@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from zdtrace.collectors.load import Load, Running, finish, prepare
+from zdtrace.collectors.load import VEGETA_RESULTS, Load, Running, decode_vegeta, prepare
 from zdtrace.errors import UsageError
 
 
@@ -18,7 +18,7 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A PATH on which every load test is found."""
     folder = tmp_path / "bin"
     folder.mkdir()
-    for name in ("fortio", "k6", "vegeta", "hey", "oha", "jmeter", "locust", "wrk", "zdtrace"):
+    for name in ("python3", "fortio", "k6", "vegeta", "hey", "oha", "jmeter", "locust", "wrk", "zdtrace"):
         path = folder / name
         path.write_text("#!/bin/sh\n", encoding="utf-8")
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
@@ -33,12 +33,13 @@ def prepared(tools: Path, command: str) -> Load:
 @pytest.mark.parametrize(("command", "runs", "log"), [
     ("fortio load URL", "fortio load -access-log-file {0}/fortio.ndjson -access-log-format json URL", "fortio.ndjson"),
     ("k6 run a.js", "k6 run --out json={0}/k6.json a.js", "k6.json"),
-    ("vegeta attack -rate 5", "vegeta attack -output {0}/vegeta.bin -rate 5", "vegeta.json"),
+    ("vegeta attack -rate 5", "vegeta attack -output {0}/vegeta.bin -rate 5", "vegeta.bin"),
     ("hey -n 5 URL", "hey -o csv -n 5 URL", "hey.csv"),
     ("oha -n 5 URL", "oha --db-url {0}/oha.sqlite -n 5 URL", "oha.sqlite"),
     ("jmeter -t plan.jmx", "jmeter -n -l {0}/jmeter.jtl -t plan.jmx", "jmeter.jtl"),
     ("locust --headless", "locust --headless -f locustfile.py,{0}/zdtrace_listener.py", "locust.csv"),
     ("zdtrace probe URL", "zdtrace probe --log {0}/probe.ndjson URL", "probe.ndjson"),
+    ("python3 -m zdtrace probe URL", "python3 -m zdtrace probe --log {0}/probe.ndjson URL", "probe.ndjson"),
     ("locust -f my.py --headless", "locust --headless -f my.py,{0}/zdtrace_listener.py", "locust.csv"),
 ])
 def test_what_is_added(tools: Path, command: str, runs: str, log: str) -> None:
@@ -64,7 +65,7 @@ def test_what_the_user_said_stays(tools: Path, command: str, log: str) -> None:
 
 def test_vegetas_own_output_is_decoded_afterwards(tools: Path) -> None:
     load = prepared(tools, "vegeta attack -output my.bin")
-    assert load.after == ("vegeta", "encode", "-to", "json", "-output", str(tools / "vegeta.json"), "my.bin")
+    assert load.files == {Path("my.bin"): VEGETA_RESULTS}
 
 
 def test_any_other_command_may_name_its_log(tools: Path) -> None:
@@ -108,6 +109,14 @@ def test_a_command_that_a_signal_ends_says_so_as_a_shell_does() -> None:
     assert running.wait(10) == 128 + signal.SIGTERM
 
 
-def test_what_decodes_the_log_may_fail(tmp_path: Path) -> None:
-    words = (sys.executable, "-c", "raise SystemExit('no such file')")
-    assert "no such file" in str(finish(Load(words=("x",), files={}, after=words)))
+def test_vegeta_may_be_gone_or_fail_and_its_results_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results, log = tmp_path / "vegeta.bin", tmp_path / "vegeta.json"
+    monkeypatch.setenv("PATH", str(tmp_path))
+    by_hand = f"vegeta encode -to json -output vegeta.json {results}"
+    assert f"run `{by_hand}` where it is" in str(decode_vegeta(results, log, None))
+    vegeta = tmp_path / "vegeta"
+    vegeta.write_text("#!/bin/sh\necho no such file >&2\nexit 1\n", encoding="utf-8")
+    vegeta.chmod(0o755)
+    assert decode_vegeta(results, log, None) == f"`{by_hand}` failed: no such file"

@@ -72,3 +72,11 @@ def test_that_kubelets_may_not_be_read_is_no_warning(fake: FakeApi, listen: Call
     heard.until(lambda: any("configz" in path for path in fake.paths))
     assert heard.warnings == []
     assert heard.gaps("node settings") == []
+
+
+def test_a_node_that_is_listed_before_its_first_pod_is_asked_too(fake: FakeApi, listen: Callable[..., Any]) -> None:
+    fake.configz = {"node1": {"shutdownGracePeriod": "30s"}}
+    fake.put("nodes", thing("Node", "node1", None))
+    heard = listen()
+    fake.put("pods", pod("demo"))
+    assert recorded(heard, "KubeletConfiguration")["shutdownGracePeriod"] == "30s"

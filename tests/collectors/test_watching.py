@@ -103,7 +103,7 @@ def test_what_an_api_server_that_starts_anew_cannot_tell_is_read_from_its_histor
         ("MODIFIED", "stays", 111),
     ]
     assert heard.gaps()[-1]["reason"] == (
-        "410 too old resource version: 103 (110); 4 versions written meanwhile were read from its history"
+        "410 too old resource version: 103 (110); 4 older versions were read from its history"
     )
 
 

@@ -116,6 +116,23 @@ def test_a_gap_matters_while_requests_are_sent(
     assert all("pods were not listened to" in row["message"] for row in found)
 
 
+def test_what_was_never_allowed_is_no_loss_but_missing_evidence(check: Check) -> None:
+    refused = {
+        "source_id": 9, "line": 1, "subject": "nodes", "reason": "right missing: 403 nodes is forbidden", "from_ns": 1,
+        "until_ns": None,
+    }
+    (found,) = check("rights_missing", sources=[CLIENT], requests=[request(1)], gaps=[refused])
+    assert found["message"] == (
+        "nodes are missing, as there was no right to them (`zdtrace rbac` prints what is needed): "
+        "403 nodes is forbidden"
+    )
+    assert check("gaps_in_the_watch", sources=[CLIENT], requests=[request(1)], gaps=[refused]) == []
+    # A right that was taken away meanwhile is a loss.
+    taken = {**refused, "reason": "403 nodes is forbidden"}
+    assert check("rights_missing", sources=[CLIENT], requests=[request(1)], gaps=[taken]) == []
+    assert len(check("gaps_in_the_watch", sources=[CLIENT], requests=[request(1)], gaps=[taken])) == 1
+
+
 def test_requests_before_the_watch_and_failures_long_after_it_are_doubtful(check: Check) -> None:
     requests = [request(1), request(10), request(60), request(61, status=502)]
     found = check("requests_outside_the_watch", sources=[CLIENT], requests=requests, objects=[seen(5), seen(20)])

@@ -233,7 +233,7 @@ def _evidence(recording: Recording) -> tuple[Evidence, ...]:
             format=source.format,
             rows=source.rows_kept,
             clock=source.clock,
-            used_for="; ".join(map(words.SOURCE_USES.__getitem__, source.rows_by_table)) or "nothing",
+            used_for="; ".join(words.SOURCE_USES.get(table, table) for table in source.rows_by_table) or "nothing",
         )
         for source in recording.manifest.sources
     )

@@ -87,6 +87,8 @@ class Api:
         self._client = client
         self.namespace = namespace
         self.timeout_s = timeout_s
+        self.server_version = ""
+        """As `v1.37.2`; empty when it does not tell."""
 
     @property
     def server(self) -> str:
@@ -190,7 +192,7 @@ def connect(access: Access) -> Api:
         client.set_default_header("Impersonate-User", access.user)
     api = Api(client, namespace, access.timeout_s)
     try:
-        api.get("/version")
+        api.server_version = str(api.get("/version").get("gitVersion") or "")
     except ApiFailure as failure:
         if not failure.is_refusal:
             raise ClusterError(
@@ -254,6 +256,9 @@ def _words(error: BaseException) -> str:
     reason = getattr(error, "reason", None)
     while isinstance(reason, BaseException) and getattr(reason, "reason", None) is not None:
         reason = getattr(reason, "reason")  # noqa: B009 - of an exception that mypy knows nothing about
-    return (str(reason or error) or type(error).__name__).split("\n")[0][:300]
+    reason = reason or error
+    # urllib3 gives some of its errors their words and what they came from: the words say it all.
+    words = reason.args[0] if len(getattr(reason, "args", ())) > 1 and isinstance(reason.args[0], str) else reason
+    return (str(words) or type(error).__name__).split("\n")[0][:300]
 
 

@@ -76,8 +76,8 @@ class History:
 
     @property
     def words(self) -> str:
-        """Say what was read and what is missing."""
-        words = [f"{self._read} versions written meanwhile were read from its history"]
+        """Say what was read and what is missing; empty when the list alone told all."""
+        words = [f"{self._read} older versions were read from its history"] if self._read else []
         if self._compacted:
             words.append(f"of {len(self._compacted)} objects some may be lost: etcd was compacted")
         if self._given_up:

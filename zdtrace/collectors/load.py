@@ -21,6 +21,8 @@ from zdtrace.collectors.probing import Target
 from zdtrace.errors import UsageError
 
 _PROBE = "zdtrace-probe"
+VEGETA_RESULTS = "vegeta-results"
+"""What `vegeta attack` writes: only `vegeta encode` can read it."""
 
 _LISTENER = '''"""Writes a row for each request that Locust sends. Written by `zdtrace record`."""
 import csv
@@ -44,7 +46,7 @@ def _write(request_type, name, response_time, response_length, exception, start_
 class Load:
     """A command that is ready to run, and the files that will hold its requests: path to format, empty if it tells.
 
-    `saves_stdout` and `saves_stderr` are where to keep a copy of what it prints. `after` runs when it has ended.
+    `saves_stdout` and `saves_stderr` are where to keep a copy of what it prints.
     """
 
     words: tuple[str, ...]
@@ -52,7 +54,6 @@ class Load:
     added: tuple[str, ...] = ()
     saves_stdout: Path | None = None
     saves_stderr: Path | None = None
-    after: tuple[str, ...] = ()
 
 
 def prepare(words: list[str], folder: Path, requests: Path | None) -> Load:
@@ -66,6 +67,8 @@ def prepare(words: list[str], folder: Path, requests: Path | None) -> Load:
     if requests is not None:
         return Load(words=tuple(words), files={requests: ""})
     tool = PurePath(words[0]).name.lower().removesuffix(".exe").removesuffix(".sh").removeprefix("kubectl-")
+    if tool.startswith("python") and len(words) > 2 and words[1] == "-m":
+        tool = words[2]
     known = _TOOLS.get(tool)
     if known is None:
         raise UsageError(
@@ -104,9 +107,7 @@ def _vegeta(words: list[str], folder: Path) -> Load:
     said = value_of(words, "-output", "--output")
     binary = Path(said) if said else folder / "vegeta.bin"
     added = () if said else ("-output", str(binary))
-    log = folder / "vegeta.json"
-    encode = (words[0], "encode", "-to", "json", "-output", str(log), str(binary))
-    return Load(words=_behind(words, "attack", added), files={log: ""}, added=added, after=encode)
+    return Load(words=_behind(words, "attack", added), files={binary: VEGETA_RESULTS}, added=added)
 
 
 def _hey(words: list[str], folder: Path) -> Load:
@@ -249,12 +250,18 @@ class Running:
         self._process.kill()
 
 
-def finish(load: Load) -> str | None:
-    """Run what makes its log readable; returns what went wrong, if anything."""
-    if not load.after:
-        return None
-    done = subprocess.run(load.after, capture_output=True, text=True, check=False)  # noqa: S603 - as above
-    return None if done.returncode == 0 else f"`{' '.join(load.after[:2])}` failed: {done.stderr.strip()[:200]}"
+def decode_vegeta(results: Path, log: Path, vegeta: str | None) -> str | None:
+    """Turn what `vegeta attack` wrote into a line a request; return what went wrong, if anything.
+
+    Results that break off, as after a kill, are decoded as far as they go.
+    """
+    program = shutil.which(vegeta or "vegeta")
+    by_hand = f"vegeta encode -to json -output {log.name} {results}"
+    if program is None:
+        return f"vegeta is not here to decode what it wrote: run `{by_hand}` where it is, and import {log.name}"
+    words = (program, "encode", "-to", "json", "-output", str(log), str(results))
+    done = subprocess.run(words, capture_output=True, text=True, check=False)  # noqa: S603 - found on PATH
+    return None if done.returncode == 0 else f"`{by_hand}` failed: {done.stderr.strip()[:200]}"
 
 
 def _copy(source: IO[bytes], target: IO[bytes], copy: Path) -> None:

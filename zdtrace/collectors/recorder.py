@@ -124,6 +124,9 @@ class Recorder:
         return [*found, *([f"{unreadable} lines of watches could not be read"] if unreadable else [])]
 
     def _take_late(self, found: dict[str, Any]) -> None:
+        """Take what is only now known to belong; a node, say, that was listed before the first pod on it."""
+        if found.get("kind") == "Node":
+            self._node_settings.note(found)
         text = json.dumps(redact(found, self._wanted.policy), ensure_ascii=False, separators=(",", ":"))
         self._journal.saw(time.time_ns(), "LISTED", text)
 

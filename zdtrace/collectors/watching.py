@@ -283,7 +283,7 @@ class Watcher(threading.Thread):
             # No numbers: then the difference is all there is to tell.
             changed = [Version(0, uid, found) for uid, found in listed.changed.items()]
             return [*changed, *(Version(0, uid, None) for uid in absent)]
-        if self._lost is not None:
+        if self._lost is not None and history.words:
             self._lost = (self._lost[0], f"{self._lost[1]}; {history.words}")
         return versions
 

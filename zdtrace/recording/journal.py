@@ -34,6 +34,10 @@ FORMATS = "formats.json"
 _FLUSH_EVERY_S = 0.25
 _LISTENERS_EVERY_S = 1.0
 _TAIL_BYTES = 64 << 20
+# A machine that slept, a process that was stopped, or next to no processor time.
+_ASLEEP_NS = 2_000_000_000
+EVERYTHING = "all sources"
+_DID_NOT_RUN = "the recorder did not run, and noted later what came meanwhile"
 
 
 def is_unfinished(folder: Path) -> bool:
@@ -159,13 +163,18 @@ class Journal:
 
     def _flush_now_and_then(self) -> None:
         told_at = 0.0
+        slept_from_ns = time.time_ns()
         while not self._closing.wait(_FLUSH_EVERY_S):
+            woke_at_ns = time.time_ns()
+            if woke_at_ns - slept_from_ns > _ASLEEP_NS:
+                self.gap(EVERYTHING, _DID_NOT_RUN, slept_from_ns, woke_at_ns)
             if time.monotonic() - told_at >= _LISTENERS_EVERY_S:
                 told_at = time.monotonic()
                 with self._lock:
                     listening = sorted(self._listening)
                 self.note(listening=listening)
             self.flush()
+            slept_from_ns = time.time_ns()
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,14 +24,17 @@ def folder_of_load(recording: Path) -> Path:
 
 def close(
     writer: Writer, say: Callable[[str], None], *, started_at_ns: int | None = None,
-    keep: frozenset[str] = frozenset(), drop: frozenset[str] = frozenset(),
+    keep: frozenset[str] = frozenset(), drop: frozenset[str] = frozenset(), vegeta: str | None = None,
 ) -> tuple[Outcome, ...]:
-    """Take the journal, and what other programs wrote, into the tables; remove the journal when all of it is in."""
+    """Take the journal, and what other programs wrote, into the tables; remove the journal when all of it is in.
+
+    `vegeta` is the program that wrote vegeta's results, if any; the one on PATH when not said.
+    """
     from zdtrace.importers.base import Options
     from zdtrace.importers.batch import take_files
 
     folder = writer.folder
-    outside = journal.files_outside(folder)
+    outside = _decoded(journal.files_outside(folder), folder_of_load(folder), vegeta, say)
     formats = journal.formats(folder)
     files = {path: formats.get(path.name, _told_by_name(path)) for path in journal.files(folder)}
     options = Options(started_at_ns=started_at_ns, keep=keep, drop=drop)
@@ -44,6 +47,26 @@ def close(
         if not missing:
             shutil.rmtree(folder_of_load(folder), ignore_errors=True)
     return outcomes
+
+
+def _decoded(
+    files: dict[Path, str], folder: Path, vegeta: str | None, say: Callable[[str], None]
+) -> dict[Path, str]:
+    """Return the files with those in their place that can be read: vegeta's results are decoded."""
+    from zdtrace.collectors.load import VEGETA_RESULTS, decode_vegeta
+
+    found = {}
+    for path, name in files.items():
+        if name != VEGETA_RESULTS:
+            found[path] = name
+            continue
+        log = folder / "vegeta.json"
+        if wrong := decode_vegeta(path, log, vegeta):
+            say(wrong)
+        # When nothing came of it, its results are named as what was left out, and stay.
+        is_decoded = log.is_file() and log.stat().st_size > 0
+        found[log if is_decoded else path] = ""
+    return found
 
 
 def _told_by_name(path: Path) -> str:

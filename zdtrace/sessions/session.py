@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from zdtrace.collectors.api import Api
-from zdtrace.collectors.load import Load, Running, finish, prepare, probing
+from zdtrace.collectors.load import Load, Running, prepare, probing
 from zdtrace.collectors.recorder import Recorder, Wanted
 from zdtrace.errors import RecordingError, RecordingExists, UsageError
 from zdtrace.recording import journal as journals
@@ -156,7 +156,9 @@ def hold(
     RecordingError when nothing can be written any more.
     """
     with extend(output) as writer:
-        writer.describe_cluster({"namespace": wanted.namespace or "*"}, (wanted.selector,) if wanted.selector else ())
+        version = {"api_server_version": api.server_version} if api.server_version else {}
+        cluster = {"namespace": wanted.namespace or "*", **version}
+        writer.describe_cluster(cluster, (wanted.selector,) if wanted.selector else ())
         journal = Journal(output)
         recorder = Recorder(api, journal, wanted, say)
         for late in recorder.start():
@@ -171,13 +173,12 @@ def hold(
         load = loads.main
         journal.close("the command ended" if load else "told to")
         started_at_ns = running.started_at_ns if running else None
-        if load is not None and (wrong := finish(load)):
-            say(wrong)
         for trouble in recorder.troubles:
             say(trouble)
         _check_written(journal, output)
         closing.close(
             writer, say, started_at_ns=started_at_ns, keep=wanted.policy.keep, drop=wanted.policy.drop,
+            vegeta=load.words[0] if load else None,
         )
     if actor.error is not None:
         raise actor.error
