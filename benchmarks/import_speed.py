@@ -1,11 +1,13 @@
 """`zdtrace import` beside the plainest DuckDB statement that reads the same file and writes Parquet.
 
-The statement counts, checks, redacts and sorts nothing: it is the floor. Both run as whole processes, in turns.
+The statement hashes, counts, checks and redacts nothing: it is the floor. All run as whole processes, in turns; what
+the hash of the source costs alone on this processor, `sha256sum` tells. The last log is broken in each line.
     python benchmarks/import_speed.py [LINES]
 """
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import sys
@@ -18,6 +20,10 @@ from measuring import compare, machine, tell
 
 LOGS = Path(__file__).parents[1] / "sample_data" / "rollout-ingress"
 STEP_NS = 60_000_000_000
+BROKEN = (
+    "import duckdb, sys; duckdb.sql(f\"copy (select * from read_json('{sys.argv[1]}', format = 'newline_delimited', "
+    "ignore_errors = true)) to '{sys.argv[2]}'\")"
+)
 PLAIN = "import duckdb, sys; duckdb.sql(f\"copy (select * from read_json('{sys.argv[1]}')) to '{sys.argv[2]}'\")"
 
 
@@ -36,11 +42,28 @@ def main() -> None:
             recording, parquet = folder / f"{stem}.zdtrace", folder / "plain.parquet"
             ours = [sys.executable, "-m", "zdtrace", "import", str(log), "--into", str(recording), "--force"]
             plain = [sys.executable, "-c", PLAIN, str(log), str(parquet)]
-            costs = compare({"zdtrace import": ours, "plain DuckDB": plain})
+            hashed = [shutil.which("sha256sum") or "sha256sum", str(log)]
+            costs = compare({"zdtrace import": ours, "plain DuckDB": plain, "sha256sum": hashed})
             size_mb = log.stat().st_size / 1e6
             tell(f"{stem}: {lines:,} lines, {size_mb:,.0f} MB", costs, "zdtrace import", "plain DuckDB")
             log.unlink()
             shutil.rmtree(recording)
+        compare_broken(folder, lines * 2 // 5)
+
+
+def compare_broken(folder: Path, lines: int) -> None:
+    """Import a log of which every line but the first thousand is cut off; DuckDB is told to pass over them."""
+    log, recording = folder / "broken.ndjson", folder / "broken.zdtrace"
+    with log.open("w", encoding="utf-8") as file:
+        for number in range(1000):
+            good = {"latency": 0.002, "timestamp": STEP_NS * 29_924_178 + number, "thread": 0, "iter": 0}
+            file.write(json.dumps({**good, "ok": True, "details": "200"}, separators=(",", ":")) + "\n")
+        for number in range(lines):
+            file.write(f'{{"latency":0.002,"timestamp":{number},"thr\n')
+    ours = [sys.executable, "-m", "zdtrace", "import", str(log), "--into", str(recording), "--force"]
+    plain = [sys.executable, "-c", BROKEN, str(log), str(folder / "plain.parquet")]
+    tell(f"{log.name}: {lines:,} broken lines", compare({"zdtrace import": ours, "plain DuckDB": plain}),
+         "zdtrace import", "plain DuckDB")
 
 
 def repeat(

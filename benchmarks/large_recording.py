@@ -75,7 +75,7 @@ def _add_requests(
             copy (
                 select {source_id}::integer as source_id, i + 1 as line, {columns} from ({some})
                 order by started_at_ns
-            ) to '{path}' (format parquet, compression zstd, compression_level 1)
+            ) to '{path}' (format parquet, parquet_version v2, compression zstd, compression_level 1)
         """)
         drafts.append(DraftFile.sealed(table, path, last - first))
     clock = "client" if table == "requests" else "proxy"

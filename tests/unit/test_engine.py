@@ -33,6 +33,18 @@ def made(engine: Engine) -> set[str]:
     return {row[0] for row in rows}
 
 
+def test_what_does_not_fit_into_memory_is_spilled_outside_of_the_working_directory(
+    recording: Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    engine = Engine(recording)
+    engine.db.execute("set memory_limit = '60MB'")
+    engine.db.execute("create table large as select range as one, hash(range) as other from range(8000000)")
+    spilled = engine.rows("select path from duckdb_temporary_files()")
+    assert spilled
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_every_recorded_table_is_there_even_when_nothing_was_recorded_of_it(recording: Recording) -> None:
     engine = Engine(recording)
     assert engine.rows("select count(*) as n from recording.requests") == [{"n": 2}]

@@ -24,6 +24,7 @@ _WORDS = (
     "Kind", "Grain", "Reads", "Params", "Columns", "Title", "Clause", "Where", "Remedy", "Fixed by", "Prestop helps",
     "Not when", "See", "Severity",
 )
+EVERY_CAUSE = "causes.every"
 EVERY_CAUSE_COLUMNS = (
     "request_id", "attempt", "evidence_at", "evidence_ref", "tier", "weight", "pod_uid", "pod_trigger",
 )
@@ -149,13 +150,16 @@ def read(root: Traversable) -> dict[str, Query]:
 
 
 def with_every_cause(queries: Mapping[str, Query]) -> dict[str, Query]:
-    """Return the queries and `causes.every`: all causes one under the other, each row with its cause."""
+    """Return the queries and `causes.every`: all causes one under the other, each row with its cause.
+
+    It holds the text of each cause: a view of its own would be planned once more.
+    """
     causes = [query for query in queries.values() if query.schema == "causes"]
     if not causes:
         return dict(queries)
     names = ", ".join(EVERY_CAUSE_COLUMNS)
     sql = "\nunion all\n".join(
-        f"select '{each.name}' as cause, {names} from {each.full_name}" for each in causes
+        f"select '{each.name}' as cause, {names} from (\n{each.sql.rstrip()}\n)" for each in causes
     )
     own = causes[0].columns[: len(EVERY_CAUSE_COLUMNS)]
     columns = (Column("cause", "VARCHAR", "Name of the cause."), *own)
@@ -193,5 +197,14 @@ def needed_for(*names: str) -> Iterator[Query]:
     wanted = set(names)
     for query in reversed(list(everything.values())):
         if query.full_name in wanted:
-            wanted.update(query.reads)
+            wanted.update(stands_on(query))
     return (query for query in everything.values() if query.is_macro or query.full_name in wanted)
+
+
+def stands_on(query: Query) -> set[str]:
+    """Return what has to be there before a query can be made; tables of the recording are."""
+    queries = library()
+    reads = set(query.reads)
+    if query.full_name == EVERY_CAUSE:
+        reads = {name for cause in query.reads for name in queries[cause].reads}
+    return reads & queries.keys()

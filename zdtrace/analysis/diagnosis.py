@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from zdtrace.analysis import words
-from zdtrace.analysis.catalog import library
+from zdtrace.analysis.catalog import Query, library, stands_on
 from zdtrace.analysis.engine import Engine
 from zdtrace.recording.store import Recording
 
@@ -150,8 +150,10 @@ def diagnose(recording: Recording, settings: Mapping[str, str] | None = None) ->
     Raises RecordingError when its files cannot be read, UsageError for a setting that no query has.
     """
     engine = Engine(recording, settings)
-    checks = _checks(engine)
-    engine.make("findings.totals", "findings.cause_totals")
+    checking = [query for query in library().values() if query.schema == "checks"]
+    # Asked for at once, tables are made beside each other.
+    engine.make("findings.totals", "findings.cause_totals", *set().union(*map(stands_on, checking)))
+    checks = _checks(engine, checking)
     totals = engine.rows("select request_count, failed_count, near_miss_count from findings.totals")[0]
     requests = Requests(totals["request_count"], totals["failed_count"], totals["near_miss_count"])
     causes = _causes(engine)
@@ -175,10 +177,10 @@ def _verdict(requests: Requests, doubts: list[Check]) -> Verdict:
     return Verdict.INCONCLUSIVE if doubts else Verdict.PASS
 
 
-def _checks(engine: Engine) -> tuple[Check, ...]:
+def _checks(engine: Engine, queries: Iterable[Query]) -> tuple[Check, ...]:
     """Run all checks; the worst come first."""
     found = []
-    for query in [query for query in library().values() if query.schema == "checks"]:
+    for query in queries:
         for row in engine.ask(query):
             message = row.pop("message")
             found.append(Check(query.name, query.fields["Severity"], message, row))

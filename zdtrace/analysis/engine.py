@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
-from typing import Any
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from secrets import token_hex
+from tempfile import gettempdir
+from typing import TYPE_CHECKING, Any
 
-from zdtrace.analysis.catalog import Query, library, needed_for
+from zdtrace.analysis.catalog import Param, Query, library, needed_for
 from zdtrace.analysis.clocks import Solution, solve_recording
+from zdtrace.analysis.making import make_all
 from zdtrace.errors import QueryError, RecordingError, UsageError
 from zdtrace.recording.paths import exact
 from zdtrace.recording.store import Recording
 from zdtrace.recording.tables import TABLES, Table
+
+if TYPE_CHECKING:
+    import duckdb
 
 MEMORY_LIMIT = "1500MB"
 
@@ -40,22 +49,25 @@ class Engine:
 
         self.recording = recording
         self.db = duckdb.connect()
-        self.db.execute(f"set memory_limit = '{MEMORY_LIMIT}'; set TimeZone = 'UTC'")
-        self.db.execute("set enable_progress_bar = false")
+        # DuckDB spills into the working directory otherwise, and makes the folder only when it needs one.
+        spill = Path(gettempdir()) / f"zdtrace-spill-{os.getpid()}-{token_hex(4)}"
+        self.db.execute(f"set memory_limit = '{MEMORY_LIMIT}'; set temp_directory = {_quoted(str(spill))}")
+        self._beside: SimpleQueue[duckdb.DuckDBPyConnection] = SimpleQueue()
         self._made: set[str] = set()
-        self._schemas: set[str] = set()
         self._clocks: Solution | None = None
         self._commented: set[str] = set()
+        self._settings = _settled(settings or {})
+        self._settle(self.db)
         self._define_recording()
-        self._define_settings(settings or {})
 
     def make(self, *names: str, comments: bool = False) -> None:
         """Create the named queries and everything they stand on; those that are there are left alone."""
-        for query in needed_for(*names):
-            if query.full_name not in self._made:
-                self._create(query)
-                self._made.add(query.full_name)
-            if comments and query.full_name not in self._commented:
+        needed = list(needed_for(*names))
+        missing = [query for query in needed if query.full_name not in self._made]
+        self._make_schemas(missing)
+        make_all(missing, self._made, self._create, self._create_beside)
+        for query in needed if comments else ():
+            if query.full_name not in self._commented:
                 self._comment(query)
                 self._commented.add(query.full_name)
 
@@ -123,25 +135,25 @@ class Engine:
         )
         return f"select {columns} from read_parquet([{paths}], union_by_name = {str(len(files) > 1).lower()})"
 
-    def _define_settings(self, settings: Mapping[str, str]) -> None:
+    def _settle(self, db: duckdb.DuckDBPyConnection) -> None:
+        """Give a session what all of them share: queries read the settings as variables."""
         import duckdb
 
-        known = {param.name: param for query in library().values() for param in query.params}
-        for name in settings:
-            if name not in known:
-                hint = f"settings: {', '.join(sorted(known))}"
-                raise UsageError(f"no query has a setting `{name}`", hint=hint)
-        for param in known.values():
-            value = settings.get(param.name, param.default)
+        db.execute("set TimeZone = 'UTC'; set enable_progress_bar = false")
+        for param, value in self._settings:
             try:
-                self.db.execute(f"set variable {param.name} = ?::{param.type}", [value])
+                db.execute(f"set variable {param.name} = ?::{param.type}", [value])
             except duckdb.Error:
                 raise UsageError(
                     f"setting `{param.name}` is {param.type}, not `{value}`",
                     hint=f"by default it is {param.default}",
                 ) from None
         has_clients = any("requests" in source.rows_by_table for source in self.recording.manifest.sources)
-        self.db.execute(f"set variable has_client_requests = {str(has_clients).lower()}")
+        db.execute(f"set variable has_client_requests = {str(has_clients).lower()}")
+
+    def _make_schemas(self, queries: Iterable[Query]) -> None:
+        for schema in {query.schema for query in queries if not query.is_macro}:
+            self.db.execute(f"create schema if not exists {schema}")
 
     def _create(self, query: Query) -> None:
         import duckdb
@@ -150,14 +162,27 @@ class Engine:
             if query.is_macro:
                 self.db.execute(query.sql)
                 return
-            if query.schema not in self._schemas:
-                self.db.execute(f"create schema if not exists {query.schema}")
-                self._schemas.add(query.schema)
             self.db.execute(f"create {_kind(query)} {query.full_name} as {query.sql}")
             if query.is_solved:
                 self._fill(query)
         except duckdb.Error as error:
             raise QueryError(f"query {query.full_name} failed: {error}") from error
+
+    def _create_beside(self, query: Query) -> None:
+        """Create a table in a session that no other thread uses."""
+        import duckdb
+
+        try:
+            db = self._beside.get_nowait()
+        except Empty:
+            db = self.db.cursor()
+            self._settle(db)
+        try:
+            db.execute(f"create table {query.full_name} as {query.sql}")
+        except duckdb.Error as error:
+            raise QueryError(f"query {query.full_name} failed: {error}") from error
+        finally:
+            self._beside.put(db)
 
     def _fill(self, query: Query) -> None:
         """Fill a table of the clocks' solution, which is found once."""
@@ -175,6 +200,15 @@ class Engine:
         self.db.execute(f"comment on {_kind(query)} {query.full_name} is {_quoted(query.summary)}")
         for column in query.columns:
             self.db.execute(f"comment on column {query.full_name}.{column.name} is {_quoted(column.doc)}")
+
+
+def _settled(settings: Mapping[str, str]) -> list[tuple[Param, str]]:
+    """Return each setting of the library with its value. Raises UsageError for one that it has not."""
+    known = {param.name: param for query in library().values() for param in query.params}
+    for name in settings:
+        if name not in known:
+            raise UsageError(f"no query has a setting `{name}`", hint=f"settings: {', '.join(sorted(known))}")
+    return [(param, settings.get(param.name, param.default)) for param in known.values()]
 
 
 def _kind(query: Query) -> str:
