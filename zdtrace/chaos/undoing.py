@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+from zdtrace.chaos.actions import ACTIONS
 from zdtrace.chaos.cluster import Cluster, Restored, Unreachable
 from zdtrace.chaos.journal import ActionJournal, JournalError, Plan, Step, read_journal
+from zdtrace.chaos.restoring import restore
 
 PATIENCE_S = 300.0
 _AGAIN_AFTER_S = 1.0
 Say = Callable[[str], None]
 
 
-def restore(cluster: Cluster, plan: Plan, *, is_forced: bool = False) -> tuple[Restored, ...]:
-    """Take back all edits of a plan, the last first."""
-    return tuple(cluster.restore(each, is_forced=is_forced) for each in reversed(plan.edits))
-
-
 def restore_patiently(
     cluster: Cluster, plan: Plan, say: Say, *, patience_s: float = PATIENCE_S,
     sleep: Callable[[float], object] = time.sleep,
 ) -> tuple[Restored, ...]:
-    """Take back all edits of a plan; while the API server does not answer, try again for `patience_s`.
+    """Take back what a plan did, as its action does; while the API server does not answer, again for `patience_s`.
 
     Raises ClusterError when it never answered, or says no.
     """
+    action = ACTIONS.get(plan.action)
     deadline = time.monotonic() + patience_s
     while True:
         try:
-            return restore(cluster, plan)
+            return action.undo(cluster, plan) if action else restore(cluster, plan)
         except Unreachable as error:
             if time.monotonic() > deadline:
                 raise
@@ -63,14 +62,17 @@ def undo(
 
 
 def undo_step(
-    journal: ActionJournal, step: Step, cluster: Cluster, say: Say, *, is_forced: bool, patience_s: float,
+    journal: ActionJournal, step: Step, cluster: Cluster, say: Say, *, is_forced: bool = False,
+    patience_s: float = PATIENCE_S,
 ) -> tuple[Restored, ...]:
-    """Undo one step and write down what became of it."""
+    """Undo one step, and write down what became of it when it is as it was. Raises ClusterError."""
     done = (
         restore(cluster, step.plan, is_forced=True) if is_forced
         else restore_patiently(cluster, step.plan, say, patience_s=patience_s)
     )
     if all(each.is_good for each in done):
         states = sorted({each.state for each in done})
-        journal.undone(step.number, ", ".join(states), tuple(words for each in done for words in each.details))
+        # A disk that is full must not keep anybody from undoing the rest.
+        with contextlib.suppress(JournalError):
+            journal.undone(step.number, ", ".join(states), tuple(words for each in done for words in each.details))
     return done

@@ -22,13 +22,22 @@ PROGRAM = "zdtrace"
 
 
 class Entry(NamedTuple):
-    """A command: its name, the function that is it, and how the function's docstring begins."""
+    """A command: its name, the function that is it, how the function's docstring begins, and commands below it."""
 
     name: str
     module: str
     function: str
     summary: str
+    commands: tuple[Entry, ...] = ()
 
+
+CHAOS = (
+    Entry("init", "zdtrace.cli.chaos", "init", "Write an experiment's file"),
+    Entry("plan", "zdtrace.cli.chaos", "plan", "Show exactly what an experiment would do now"),
+    Entry("run", "zdtrace.cli.chaos", "run", "Run an experiment"),
+    Entry("undo", "zdtrace.cli.chaos", "undo", "Undo what an experiment did"),
+    Entry("list", "zdtrace.cli.chaos", "list_", "List the runs of a folder"),
+)
 
 COMMANDS = (
     Entry("record", "zdtrace.cli.recording", "record", "Record a cluster while a load test runs"),
@@ -42,6 +51,7 @@ COMMANDS = (
     Entry("prove", "zdtrace.cli.proving", "prove", "Prove that rollouts lose nothing"),
     Entry("diff", "zdtrace.cli.comparing", "diff", "Compare two runs"),
     Entry("history", "zdtrace.cli.looking_back", "history", "Show many recordings of a workload"),
+    Entry("chaos", "zdtrace.cli.chaos", "chaos", "Replace pods on purpose", CHAOS),
     Entry("sql", "zdtrace.cli.querying", "sql", "Open a recording in DuckDB"),
     Entry("queries", "zdtrace.cli.querying", "queries", "List the library of SQL"),
     Entry("doctor", "zdtrace.cli.doctoring", "doctor", "Tell whether the evidence will be there"),
@@ -65,6 +75,18 @@ class Command(TyperCommand):
         _write_example(self.epilog, ctx, formatter)
 
 
+class Section(TyperGroup):
+    """A command that has commands, with help as a command's."""
+
+    def __init__(self, **attributes: Any) -> None:
+        body, _, example = (attributes["help"] or "").rpartition("\n\nExample:")
+        super().__init__(**{**attributes, "help": body, "epilog": example.strip()})
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """Write the example."""
+        _write_example(self.epilog, ctx, formatter)
+
+
 class Deferred(TyperCommand):
     """A name and a summary; the command itself is imported when it is called."""
 
@@ -77,14 +99,19 @@ class Deferred(TyperCommand):
         """Return the context of the command itself."""
         return self.load().make_context(info_name, args, parent, **extra)
 
-    def load(self) -> Command:
+    def load(self) -> Command | Section:
         """Import the command. It takes zdtrace's own options too, so that they may stand anywhere."""
         app = _typer(add_completion=False)
-        app.command(self._entry.name, cls=Command)(
-            getattr(importlib.import_module(self._entry.module), self._entry.function)
-        )
+        function = getattr(importlib.import_module(self._entry.module), self._entry.function)
+        if self._entry.commands:
+            app.callback(cls=Section)(function)
+        else:
+            app.command(self._entry.name, cls=Command)(function)
         command = typer.main.get_command(app)
-        assert isinstance(command, Command)  # noqa: S101 - `cls` above
+        assert isinstance(command, Command | Section)  # noqa: S101 - `cls` above
+        if isinstance(command, Section):
+            for each in self._entry.commands:
+                command.add_command(Deferred(each, self._options))
         for option in self._options:
             hidden = copy.copy(option)
             hidden.hidden = True

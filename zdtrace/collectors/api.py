@@ -95,6 +95,17 @@ class Api:
         """URL of the API server."""
         return str(self._client.configuration.host)
 
+    @property
+    def configuration(self) -> Any:
+        """How the client reaches it, for clients of other protocols."""
+        return self._client.configuration
+
+    @property
+    def impersonated(self) -> str | None:
+        """The user on whose behalf it is asked (`--as`); null when on our own."""
+        found: str | None = self._client.default_headers.get("Impersonate-User")
+        return found
+
     def open(
         self, path: str, query: Mapping[str, str | int] | None = None, *, idle_s: float | None = None
     ) -> Answer:

@@ -152,13 +152,17 @@ def _probe(words: list[str], folder: Path) -> Load:
     return Load(words=_behind(words, "probe", added), files={log: _PROBE}, added=added)
 
 
-def probing(url: str, folder: Path, *, rate: float, for_s: float | None = None, is_canary: bool = False) -> Load:
-    """Return how to run our own load test. Raises UsageError when the URL cannot be asked for."""
+def probing(
+    url: str, folder: Path, *, rate: float, for_s: float | None = None, is_canary: bool = False,
+    options: Iterable[str] = (),
+) -> Load:
+    """Return how to run our own load test, with further options. Raises UsageError when the URL cannot be asked for."""
     Target(url=url)
     log = folder / ("canary.ndjson" if is_canary else "probe.ndjson")
     words = [sys.executable, "-m", "zdtrace", "probe", url, "--rate", f"{rate:g}", "--log", str(log)]
     words += ["--for", f"{for_s:g}s"] if for_s is not None else []
     words += ["--as-canary", "--quiet"] if is_canary else []
+    words += options
     return Load(words=tuple(words), files={log: _PROBE})
 
 
