@@ -42,8 +42,8 @@ def thing(kind: str, name: str, namespace: str | None = "default", **rest: Any) 
 
 
 def is_meant(found: Found, query: dict[str, str]) -> bool:
-    field = query.get("fieldSelector")
-    return field is None or field == f"metadata.name={found['metadata']['name']}"
+    node = (found.get("spec") or {}).get("nodeName")
+    return query.get("fieldSelector") in (None, f"metadata.name={found['metadata']['name']}", f"spec.nodeName={node}")
 
 
 class FakeApi:

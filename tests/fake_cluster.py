@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import random
 import time
 from http.server import BaseHTTPRequestHandler
 from typing import Any
@@ -18,6 +19,11 @@ from urllib.parse import parse_qs, urlsplit
 from fake_api import SERVED, FakeApi, Found
 
 PATCHES = {"application/json-patch+json", "application/merge-patch+json", "application/strategic-merge-patch+json"}
+
+
+def same_chance() -> random.Random:
+    """Chances that are the same each time."""
+    return random.Random(7)  # noqa: S311 - chooses pods
 
 
 class FakeCluster(FakeApi):

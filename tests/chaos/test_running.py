@@ -1,0 +1,266 @@
+"""A run from its begin to its end, and everything that may end it before: what was changed is put back."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from fake_cluster import FakeCluster, same_chance
+
+from zdtrace.chaos.cluster import Cluster
+from zdtrace.chaos.experiment import Experiment
+from zdtrace.chaos.guards import Refused
+from zdtrace.chaos.journal import journals, read_journal
+from zdtrace.chaos.judging import RUNS, judge, read_runs
+from zdtrace.chaos.lease import Lease
+from zdtrace.chaos.live import parsed
+from zdtrace.chaos.outcomes import Outcome
+from zdtrace.chaos.running import run
+from zdtrace.sessions.session import Heard
+
+Parse = Callable[..., Experiment]
+QUICK = {"steadyState": {"for": "0.2s"}, "observe": "0.2s", "abort": {"apiLostFor": "3s"}}
+UP = {"scale": {"by": 2, "pause": "0.2s"}}
+
+
+@pytest.fixture
+def start(fake: FakeCluster, cluster: Cluster, tmp_path: Path) -> Callable[..., Outcome]:
+    """Run an experiment; what is said is thrown away."""
+
+    def started(experiment: Experiment, heard: Heard | None = None) -> Outcome:
+        return run(
+            experiment, cluster.api, tmp_path / "runs", heard=heard or Heard(), say=lambda _: None,
+            chance=same_chance(),
+        )
+
+    return started
+
+
+def replicas(fake: FakeCluster) -> int:
+    return int(fake.one("deployments", "demo")["spec"]["replicas"])
+
+
+def reasons(fake: FakeCluster) -> list[str]:
+    return [each["reason"] for each in fake.objects.get("events", {}).values()]
+
+
+def test_a_run_does_what_was_planned_undoes_it_and_tells(
+    fake: FakeCluster, parse: Parse, start: Callable[..., Outcome]
+) -> None:
+    fake.deploy("demo")
+    outcome = start(parse(UP, "rolloutRestart", **QUICK))
+    assert (outcome.state, outcome.reason, outcome.is_undone) == ("finished", "", True)
+    assert replicas(fake) == 3
+    story = read_journal(outcome.journal)
+    assert [(each.plan.action, each.ended, each.undone) for each in story.steps] == [
+        ("scale", "done", "restored"), ("rolloutRestart", "done", "kept"),
+    ]
+    assert story.closed == "finished"
+    assert reasons(fake) == ["ChaosStarted", "ChaosActed", "ChaosActed", "ChaosUndone", "ChaosFinished"]
+    assert fake.objects["leases"] == {}
+    assert list(outcome.recording.glob("tables/marks/*.parquet")), "what was done is in the recording"
+
+
+def test_nothing_is_written_when_it_is_refused(
+    fake: FakeCluster, parse: Parse, start: Callable[..., Outcome], tmp_path: Path
+) -> None:
+    fake.deploy("demo")
+    with pytest.raises(Refused, match="not opted in"):
+        start(parse(UP, **QUICK, safety={"namespaces": []}))
+    assert fake.writes == []
+    assert not (tmp_path / "runs").exists()
+
+
+def test_two_experiments_on_one_workload_exclude_each_other(
+    fake: FakeCluster, parse: Parse, start: Callable[..., Outcome], cluster: Cluster
+) -> None:
+    fake.deploy("demo")
+    experiment = parse(UP, **QUICK)
+    first = Lease(cluster.api, experiment.target)
+    first.take()
+    with pytest.raises(Refused, match="another experiment runs on deployment/demo"):
+        start(experiment)
+    assert replicas(fake) == 3
+    assert first.renew()
+    first.release()
+    assert start(experiment).state == "finished"
+
+
+def test_a_lease_that_nobody_renews_runs_out(fake: FakeCluster, parse: Parse, cluster: Cluster) -> None:
+    fake.deploy("demo")
+    target = parse().target
+    killed = Lease(cluster.api, target)
+    killed.take()
+    (found,) = fake.objects["leases"].values()
+    fake.put("leases", {**found, "spec": {**found["spec"], "renewTime": "2026-01-01T00:00:00.000000Z"}})
+    heir = Lease(cluster.api, target)
+    heir.take()
+    assert not killed.renew()
+    killed.release()
+    assert len(fake.objects["leases"]) == 1
+
+
+def test_who_undoes_takes_over_the_lease_of_who_was_killed(fake: FakeCluster, parse: Parse, cluster: Cluster) -> None:
+    fake.deploy("demo")
+    killed = Lease(cluster.api, parse().target)
+    killed.take()
+    Lease(cluster.api, parse().target, killed.holder).take()
+
+
+@pytest.mark.parametrize("signal_number", [2, 15])
+def test_a_signal_ends_it_and_everything_is_put_back(
+    signal_number: int, fake: FakeCluster, parse: Parse, start: Callable[..., Outcome]
+) -> None:
+    before = fake.deploy("demo")["spec"]
+    heard = Heard()
+
+    def tell() -> None:
+        while replicas(fake) == 3:
+            time.sleep(0.01)
+        heard.number = signal_number
+        heard.stop.set()
+
+    threading.Thread(target=tell, daemon=True).start()
+    outcome = start(parse({"scale": {"by": 2, "pause": "60s"}}, **QUICK), heard)
+    assert outcome.state == "aborted"
+    assert outcome.reason == f"told to stop by {'SIGINT' if signal_number == 2 else 'SIGTERM'}"
+    assert outcome.is_interrupted
+    assert fake.one("deployments", "demo")["spec"] == before
+    assert "ChaosAborted" in reasons(fake)
+
+
+def test_an_aborted_restart_is_rolled_back(fake: FakeCluster, parse: Parse, start: Callable[..., Outcome]) -> None:
+    before = fake.deploy("demo")["spec"]
+    fake.heals = False  # the rollout never ends
+    heard = Heard()
+    threading.Timer(1.5, heard.stop.set).start()
+    outcome = start(parse("rolloutRestart", **QUICK), heard)
+    assert outcome.state == "aborted"
+    assert fake.one("deployments", "demo")["spec"] == before
+
+
+def test_too_few_ready_pods_end_it(fake: FakeCluster, parse: Parse, start: Callable[..., Outcome]) -> None:
+    fake.deploy("demo")
+    quick = {**QUICK, "abort": {"apiLostFor": "3s", "readyReplicas": 3}}
+
+    def break_pods() -> None:
+        while replicas(fake) == 3:
+            time.sleep(0.01)
+        fake.heals = False
+        found = fake.one("deployments", "demo")
+        fake.put("deployments", {**found, "status": {**found["status"], "readyReplicas": 2}})
+
+    threading.Thread(target=break_pods, daemon=True).start()
+    outcome = start(parse({"scale": {"by": 2, "pause": "60s"}}, **quick))
+    assert (outcome.state, outcome.reason) == ("aborted", "2 pods are ready, and 3 are the limit")
+    assert replicas(fake) == 3
+
+
+def test_a_lost_api_server_ends_it_within_a_second_and_it_is_undone_when_that_is_back(
+    fake: FakeCluster, parse: Parse, start: Callable[..., Outcome]
+) -> None:
+    before = fake.deploy("demo")["spec"]
+    lost_at, back_at = [0.0], [0.0]
+
+    def lose() -> None:
+        while replicas(fake) == 3:
+            time.sleep(0.01)
+        time.sleep(0.3)
+        lost_at[0] = time.time()
+        fake.is_deaf = True
+        time.sleep(4.0)
+        back_at[0] = time.time()
+        fake.is_deaf = False
+
+    threading.Thread(target=lose, daemon=True).start()
+    quick = {**QUICK, "abort": {"apiLostFor": "1s"}}
+    outcome = start(parse({"scale": {"by": 2, "pause": "60s"}}, **quick))
+    assert outcome.state == "aborted"
+    assert outcome.reason.startswith("the API server has not answered for 1.")
+    assert outcome.is_undone
+    assert fake.one("deployments", "demo")["spec"] == before
+    story = json.loads(outcome.journal.read_text().splitlines()[-1])
+    assert story["closed"].startswith("aborted: the API server")
+
+
+def test_an_action_that_fails_ends_the_run_and_what_was_done_before_is_undone(
+    fake: FakeCluster, parse: Parse, start: Callable[..., Outcome]
+) -> None:
+    before = fake.deploy("demo")["spec"]
+    fake.refuses_evictions = True
+    outcome = start(parse(UP, {"evictPods": {"within": "0s"}}, **QUICK))
+    assert outcome.state == "failed"
+    assert "disruption budget" in outcome.reason
+    assert fake.one("deployments", "demo")["spec"] == before
+
+
+def test_what_is_not_steady_at_first_is_not_touched(
+    fake: FakeCluster, parse: Parse, start: Callable[..., Outcome]
+) -> None:
+    fake.deploy("demo")
+    outcome = start(parse(UP, **{**QUICK, "steadyState": {"for": "0.1s", "readyReplicas": 4}}))
+    assert (outcome.state, outcome.reason) == ("not steady", "3 pods are ready, and 4 are wanted")
+    assert [path for _, path in fake.writes if "leases" not in path] == []
+
+
+def test_guards_are_asked_again_before_each_action(
+    fake: FakeCluster, parse: Parse, start: Callable[..., Outcome]
+) -> None:
+    fake.deploy("demo")
+    quick = {**QUICK, "repeat": {"times": 2, "pause": "0.5s"}}
+
+    def forbid() -> None:
+        while replicas(fake) == 3:
+            time.sleep(0.01)
+        found = fake.one("deployments", "demo")
+        metadata = {**found["metadata"], "labels": {"zdtrace.io/chaos": "disabled"}}
+        fake.put("deployments", {**found, "metadata": metadata})
+
+    threading.Thread(target=forbid, daemon=True).start()
+    outcome = start(parse({"scale": {"by": 2, "pause": "0.5s"}}, **quick))
+    assert outcome.state == "failed"
+    assert "zdtrace.io/chaos=disabled" in outcome.reason
+    assert replicas(fake) == 3
+
+
+def test_a_run_without_requests_is_inconclusive_and_its_line_is_kept(
+    fake: FakeCluster, parse: Parse, start: Callable[..., Outcome]
+) -> None:
+    fake.deploy("demo")
+    experiment = parse(UP, **QUICK)
+    outcome = start(experiment)
+    judged = judge(experiment, outcome)
+    assert (judged.verdict, judged.exit_code, judged.before, judged.has_changed) == ("inconclusive", 3, None, True)
+    assert (outcome.journal.parent / RUNS).is_file()
+    assert [each["verdict"] for each in read_runs(outcome.journal.parent)] == ["inconclusive"]
+    assert journals(outcome.journal.parent) == [outcome.journal]
+    again = judge(experiment, start(experiment))
+    assert (again.before, again.has_changed) == ("inconclusive", False)
+
+
+@pytest.mark.parametrize(("line", "latency_ms", "is_failed"), [
+    ({"probe": 1, "intended_at_ns": 0, "ended_at_ns": 5_000_000, "status": 200, "error": None}, 5, False),
+    ({"probe": 1, "intended_at_ns": 0, "ended_at_ns": 5_000_000, "status": 503, "error": None}, 5, True),
+    ({"probe": 1, "intended_at_ns": 0, "ended_at_ns": 5_000_000, "status": 200, "is_truncated": True}, 5, True),
+    ({"latency": 0.25, "timestamp": 1, "thread": 0, "iter": 0, "ok": True, "details": "200"}, 250, False),
+    ({"latency": 0.25, "timestamp": 1, "thread": 0, "iter": 0, "ok": False, "details": "-1"}, 250, True),
+    ({"metric": "http_req_duration", "type": "Point", "data": {
+        "time": "2026-11-26T12:00:00.5Z", "value": 12.5, "tags": {"status": "429"}}}, 12.5, True),
+])
+def test_requests_are_read_while_they_are_sent(line: dict[str, object], latency_ms: float, is_failed: bool) -> None:
+    found = parsed(json.dumps(line).encode())
+    assert found is not None
+    assert (found.latency_ms, found.is_failed) == (latency_ms, is_failed)
+
+
+@pytest.mark.parametrize("line", [
+    b"", b"{", b"[]", b"5", b'{"probe": 1}', b'{"latency": "x"}',
+    b'{"latency": 1e999, "timestamp": 1, "details": "200"}',
+    b'{"probe": 1, "is_canary": true, "ended_at_ns": 1, "intended_at_ns": 0}',
+])
+def test_other_lines_of_a_log_are_no_requests(line: bytes) -> None:
+    assert parsed(line) is None
