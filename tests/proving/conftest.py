@@ -13,6 +13,7 @@ from zdtrace.analysis.propagation import Claim
 from zdtrace.analysis.recommendation import Recommendation
 from zdtrace.analysis.remedies import Remedy
 from zdtrace.analysis.workloads import Versions
+from zdtrace.proving.treatment import Treatment, treatment
 
 Manifest = dict[str, Any]
 
@@ -51,5 +52,23 @@ def advice() -> Callable[..., Recommendation]:
             remedies=tuple(Remedy(name, sure, maybe, f"do {name}") for name, sure, maybe in remedies),
             counterfactual=(), price=None, change=change, reasons=reasons, wanted=(), notes=(),
         )
+
+    return make
+
+
+@pytest.fixture
+def sleeps(workload: Callable[..., Any], advice: Callable[..., Recommendation]) -> Callable[..., Callable[[int], Any]]:
+    """Advice that says these lengths of preStop, one after the other, then that nothing helps."""
+
+    def make(*lengths: int, remedy: str = "fix_application") -> Callable[[int], Any]:
+        def judge(number: int) -> tuple[Recommendation, Treatment]:
+            manifest = workload()
+            if number < len(lengths):
+                found = advice(manifest, ("prestop", 17, 17), prestop_s=lengths[number])
+            else:
+                found = advice(manifest, (remedy, 17, 17), verdict=Answer.WRONG_MEDICINE)
+            return found, treatment(manifest, found)
+
+        return judge
 
     return make

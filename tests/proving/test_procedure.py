@@ -2,80 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from itertools import chain, count
 from random import Random
 from typing import Any
 
-import pytest
+from plays import Play, run
 
 from zdtrace.analysis.advice import Answer
 from zdtrace.analysis.recommendation import Recommendation
-from zdtrace.proving.claims import Aim, plan
-from zdtrace.proving.procedure import Campaign, Course
-from zdtrace.proving.proof import Outcome, Trial
+from zdtrace.proving.proof import Outcome
 from zdtrace.proving.treatment import Treatment, treatment
 
 Advise = Callable[..., Recommendation]
-
-
-@dataclass
-class Play:
-    """A bench whose rollouts lose what a list says, and whose advice is made by a function of the number of changes."""
-
-    losses: Iterator[int]
-    advise_with: Callable[[int], tuple[Recommendation, Treatment]]
-    each_s: float = 60.0
-    limit_s: float | None = None
-    doubts: dict[str, str] = field(default_factory=dict)
-    names: list[str] = field(default_factory=list)
-    applied: list[Treatment] = field(default_factory=list)
-    asked: list[tuple[int, int]] = field(default_factory=list)
-
-    def record(self, name: str) -> Trial:
-        self.names.append(name)
-        lost = next(self.losses)
-        return Trial(name, 10_000, lost, {"endpoint_lag_refused": lost} if lost else {}, 20.0, self.each_s,
-                     self.doubts.get(name))
-
-    def advise(self, every: Sequence[Trial], latest: Sequence[Trial]) -> tuple[Recommendation, Treatment]:
-        self.asked.append((len(every), len(latest)))
-        return self.advise_with(len(self.applied))
-
-    def apply(self, treatment: Treatment) -> None:
-        self.applied.append(treatment)
-
-    def left_s(self) -> float | None:
-        return None if self.limit_s is None else self.limit_s - len(self.names) * self.each_s
-
-
-@pytest.fixture
-def sleeps(workload: Callable[..., Any], advice: Advise) -> Callable[..., Callable[[int], Any]]:
-    """Advice that says these lengths of preStop, one after the other, then that nothing helps."""
-
-    def make(*lengths: int, remedy: str = "fix_application") -> Callable[[int], Any]:
-        def judge(number: int) -> tuple[Recommendation, Treatment]:
-            manifest = workload()
-            if number < len(lengths):
-                found = advice(manifest, ("prestop", 17, 17), prestop_s=lengths[number])
-            else:
-                found = advice(manifest, (remedy, 17, 17), verdict=Answer.WRONG_MEDICINE)
-            return found, treatment(manifest, found)
-
-        return judge
-
-    return make
-
-
-def run(
-    bench: Play, *, claim: float = 0.5, baseline: int = 2, revisions: int = 2, budget_s: float | None = None,
-    says_yes: bool = True,
-) -> Course:
-    wished = plan(Aim(claim=claim, revisions=revisions), baseline=baseline, each_s=None)
-    course = Course(wished)
-    Campaign(bench, wished, lambda _: says_yes, lambda _: None, budget_s).run(course)
-    return course
 
 
 def test_two_lossy_rollouts_then_five_clean_ones_prove_one_half(sleeps: Any) -> None:
@@ -107,7 +46,7 @@ def test_what_no_patch_heals_ends_it_with_the_reason(sleeps: Any) -> None:
 def test_no_more_revisions_than_allowed(sleeps: Any) -> None:
     course = run(Play(iter([67, 40, 5]), sleeps(6, 9, 12)), revisions=0)
     assert course.outcome is Outcome.NOT_PROVEN
-    assert "preStop sleeps 6 s lost 5 of 10 000 requests (5 endpoint_lag_refused)" in course.reasons[0]
+    assert "a rollout with preStop 6 s lost 5 of 10 000 requests (5 endpoint_lag_refused)" in course.reasons[0]
 
 
 def test_a_workload_that_loses_nothing_is_proven_as_it_is_and_its_first_rollouts_count(

@@ -22,7 +22,7 @@ from zdtrace.errors import UsageError
 
 if TYPE_CHECKING:
     from zdtrace.collectors.api import Api
-    from zdtrace.proving.proof import Proof
+    from zdtrace.proving.proof import Proof, Trial
     from zdtrace.proving.run import Prepared, Wish
     from zdtrace.proving.treatment import Treatment
 
@@ -82,7 +82,7 @@ def prove(
     output: Annotated[Output, typer.Option("--output", "-o", help="How to write it.")] = Output.TABLE,
     settings: SetOption = None,
 ) -> None:
-    """Prove that rollouts lose nothing: find the settings with which they do, and repeat them until it holds.
+    """Prove that rollouts lose nothing, and find the settings that it takes.
 
     Rolls it out under load as it is, takes what `zdtrace recommend` says, shows the patch, applies it, and rolls out
     again until so many rollouts in a row lost nothing that the claim holds, or a loss says why it does not. Then the
@@ -125,7 +125,7 @@ def prove(
         proof = _proven(api, prepared, is_agreed=yes)
     finally:
         api.close()
-    _write(proof, wish)
+    proof = _written(proof, wish)
     sys.stdout.write(_shown(proof, output))
     _leave(proof)
 
@@ -181,12 +181,55 @@ def _interruptible() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _write(proof: Proof, wish: Wish) -> None:
-    """Write the page and the data beside the recordings."""
+def _written(proof: Proof, wish: Wish) -> Proof:
+    """Write the page and the data beside the recordings, and the reports of the two recordings that it shows."""
+    from dataclasses import replace
+
+    from zdtrace.analysis.diagnosis import diagnose
+    from zdtrace.analysis.findings import find
+    from zdtrace.recording.store import open_recording
     from zdtrace.reporting import structured
     from zdtrace.reporting.files import write_text
+    from zdtrace.reporting.html import as_html
+    from zdtrace.reporting.language import language
+    from zdtrace.reporting.proof_page import proof_page
 
-    write_text(wish.folder / DATA, structured.as_json(proof.as_json()), force=True)
+    words, settings, folder = language("en"), dict(wish.settings), wish.folder
+    sides = {name: open_recording(folder / trial.recording) for name, trial in _shown_trials(proof) if trial}
+    pages = {}
+    for each in sides.values():
+        name = f"{Path(each.name).stem}.html"
+        again = shlex.join(["zdtrace", "report", str(folder / each.name), "-o", name])
+        write_text(folder / name, as_html(find(each, settings), words, command=again), force=True)
+        pages[each.name] = name
+    found = {name: diagnose(each, settings) for name, each in sides.items()}
+    done = replace(proof, places={
+        "page": str(folder / PAGE), "data": str(folder / DATA), **({"recordings": str(folder)} if sides else {}),
+    })
+    page = proof_page(
+        done, words, before=found.get("before"), after=found.get("after"), pages=pages, again=_again(wish),
+    )
+    write_text(folder / PAGE, page, force=True)
+    write_text(folder / DATA, structured.as_json(done.as_json()), force=True)
+    return done
+
+
+def _shown_trials(proof: Proof) -> list[tuple[str, Trial | None]]:
+    """Return the rollouts that the page shows whole: the worst as it was, and the last one."""
+    worst = max(proof.baseline, key=lambda each: each.failed, default=None)
+    last = proof.last
+    after = last.trials[-1] if last is not None and last.trials else None
+    return [("before", worst), ("after", None if after == worst else after)]
+
+
+def _again(wish: Wish) -> str:
+    aim, ref = wish.aim, wish.ref
+    words = ["zdtrace", "prove", ref.words, "-n", str(ref.namespace)]
+    for each in wish.ingresses:
+        words += ["--ingress", each.namespace + (f"/{each.selector}" if each.selector else "")]
+    words += ["--claim", f"{aim.claim:g}", "--confidence", f"{aim.confidence:g}", "--baseline", str(wish.baseline)]
+    words += ["--revisions", str(aim.revisions)]
+    return shlex.join([*words, "--", *wish.command])
 
 
 def _shown(proof: Proof, output: Output) -> str:

@@ -101,7 +101,7 @@ class Campaign:
             if number > self.plan.aim.revisions:
                 raise _Stopped(
                     Outcome.NOT_PROVEN,
-                    f"a rollout with {course.rows[-1].treatment.words} lost {lost_words(latest[-1:])}, and no further "
+                    f"a rollout with {course.rows[-1].short} lost {lost_words(latest[-1:])}, and no further "
                     "revision was allowed",
                 )
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from zdtrace.analysis.comparison import Comparison
 from zdtrace.analysis.recommendation import Recommendation
+from zdtrace.analysis.remedies import GRACE_PERIOD, PRESTOP
 from zdtrace.analysis.words import counted
 from zdtrace.proving.claims import Aim, Plan
 from zdtrace.proving.treatment import Treatment
@@ -66,6 +67,17 @@ class Row:
     number: int
     treatment: Treatment
     trials: tuple[Trial, ...]
+
+    @property
+    def short(self) -> str:
+        """What was changed, in a few words."""
+        change = self.treatment
+        words = [f"preStop {change.prestop_s} s"] if change.prestop_s is not None else []
+        words += [f"grace period {change.grace_period_s} s"] if change.grace_period_s is not None else []
+        words += [
+            each.remedy.replace("_", " ") for each in change.steps if each.remedy not in (PRESTOP, GRACE_PERIOD)
+        ]
+        return ", ".join(words) or "as it is"
 
     @property
     def clean(self) -> int:
@@ -148,8 +160,8 @@ class Proof:
         if self.outcome is Outcome.PROVEN and row is not None:
             before = f"{sum(each.is_lossy for each in self.baseline)} of {len(self.baseline)} rollouts lost requests " \
                 "as it was" if self.baseline else "as it is"
-            with_ = f"with {row.treatment.words}" if not row.treatment.is_empty else "nothing was changed, and"
-            return f"Proven: {before}; {with_} {row.clean} of {row.clean} lost none."
+            how = f"with {row.short}" if not row.treatment.is_empty else "unchanged"
+            return f"Proven: {before}; {how}, {row.clean} of {row.clean} lost none."
         if self.outcome is Outcome.NOT_PROVEN:
             return f"Not proven: {self.reasons[0]}."
         if self.outcome is Outcome.INTERRUPTED:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -181,7 +181,3 @@ def selector_of(workload: Workload) -> str:
         }[each["operator"]])
     return ",".join(terms)
 
-
-def with_places(proof: Proof, places: dict[str, str]) -> Proof:
-    """Return the proof with the files that belong to it."""
-    return replace(proof, places=places)

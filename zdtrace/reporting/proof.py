@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from zdtrace.analysis.words import counted
 from zdtrace.proving.claims import Plan, words_s
-from zdtrace.proving.proof import Outcome, Proof, Row, Trial
+from zdtrace.proving.proof import Outcome, Proof, Trial
 from zdtrace.proving.treatment import Treatment
 from zdtrace.reporting.layout import Column, Style, grid, wrapped
 from zdtrace.reporting.patch import patch_text
@@ -56,21 +56,7 @@ def trial_rows(proof: Proof) -> Iterator[Sequence[str]]:
     for row in proof.rows:
         for each in row.trials:
             if each not in proof.baseline:
-                yield _trial_row(each, short_words(row))
-
-
-def short_words(row: Row) -> str:
-    """Return what a row changed, in a few words."""
-    change = row.treatment
-    words = []
-    if change.prestop_s is not None:
-        words.append(f"preStop {change.prestop_s} s")
-    if change.grace_period_s is not None:
-        words.append(f"grace {change.grace_period_s} s")
-    words += [
-        each.remedy.replace("_", " ") for each in change.steps if each.remedy not in ("prestop", "grace_period")
-    ]
-    return ", ".join(words) or "as it is"
+                yield _trial_row(each, row.short)
 
 
 def _trial_row(trial: Trial, change: str) -> list[str]:
