@@ -19,6 +19,7 @@ from zdtrace.proving.proof import Outcome, Proof
 from zdtrace.recording.store import open_recording
 from zdtrace.reporting.language import language
 from zdtrace.reporting.layout import Style
+from zdtrace.reporting.pictures import specifications, svg
 from zdtrace.reporting.proof import plan_lines, table
 from zdtrace.reporting.proof_page import proof_page
 from zdtrace.resources import folder
@@ -117,3 +118,11 @@ def test_the_page_of_what_was_interrupted_has_no_claim(sleeps: Any) -> None:
     page = proof_page(found, language("zh"), before=None, after=None, pages={}, again="zdtrace prove")
     assert "已中断" in page
     assert "Nothing is claimed." in page
+
+
+def test_the_picture_of_a_rollout_without_loss_has_a_size(tmp_path: Path) -> None:
+    # A layer without rows once left it infinitely large: nothing was seen of a rollout that had gone well.
+    import_paths(sorted((Path(__file__).parents[1] / "scenarios" / "clean" / "recording").glob("*.zst")), tmp_path / "a")
+    found = diagnose(open_recording(tmp_path / "a"))
+    lanes = specifications(found, language("en"), "lanes")["lanes"]
+    assert "Infinity" not in svg(lanes)

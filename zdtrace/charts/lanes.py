@@ -82,7 +82,9 @@ def _overview(rates: pl.DataFrame, words: Words, sheet: Sheet) -> alt.LayerChart
         y2=alt.Y2Datum(0),
         tooltip=tooltips(from_ns_utc=words("chart.from"), failed_count__q=words("chart.failed")),
     )
-    return alt.layer(every, failed).properties(width=WIDTH, height=36)
+    # A layer without rows leaves the axes without an extent, and the picture without a size.
+    layers = [every] if run["failed_count"].sum() == 0 else [every, failed]
+    return alt.layer(*layers).properties(width=WIDTH, height=36)
 
 
 def _requests(
@@ -113,7 +115,7 @@ def _requests(
         ),
         size=size_of(failures),
     )
-    layers = [marks] if band.is_empty() else [calm, marks]
+    layers = [*([] if band.is_empty() else [calm]), *([] if failures.is_empty() and not band.is_empty() else [marks])]
     return alt.layer(*layers).properties(width=WIDTH, height=170)
 
 
