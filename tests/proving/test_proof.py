@@ -26,6 +26,7 @@ from zdtrace.resources import folder
 
 SCHEMA = json.loads(folder("reports").joinpath("schema/proof-1.json").read_text(encoding="utf-8"))
 SAMPLE = Path(__file__).parents[2] / "sample_data" / "rollout-ingress"
+CLEAN = Path(__file__).parents[1] / "scenarios" / "clean" / "recording"
 LOAD = ("fortio", "load", "-qps", "500", "-t", "60s", "http://example.com/<demo>")
 
 
@@ -122,7 +123,7 @@ def test_the_page_of_what_was_interrupted_has_no_claim(sleeps: Any) -> None:
 
 def test_the_picture_of_a_rollout_without_loss_has_a_size(tmp_path: Path) -> None:
     # A layer without rows once left it infinitely large: nothing was seen of a rollout that had gone well.
-    import_paths(sorted((Path(__file__).parents[1] / "scenarios" / "clean" / "recording").glob("*.zst")), tmp_path / "a")
+    import_paths(sorted(CLEAN.glob("*.zst")), tmp_path / "a")
     found = diagnose(open_recording(tmp_path / "a"))
     lanes = specifications(found, language("en"), "lanes")["lanes"]
     assert "Infinity" not in svg(lanes)
