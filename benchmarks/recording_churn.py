@@ -16,12 +16,12 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests" / "cluster"))
 
 from churning import churned  # noqa: E402
-from clusters import LAB, lab_at, why_no_lab  # noqa: E402
+from clusters import LAB, cache_folder, lab_at, why_no_lab  # noqa: E402
 
 
 def main() -> None:
     pods, rate, seconds = map(int, sys.argv[1:4] or ("5000", "1000", "30"))
-    cache = Path(os.environ.get("LAB_CACHE") or Path.home() / ".cache" / "zdtrace-lab")
+    cache = cache_folder()
     if reason := why_no_lab(cache):
         print(f"left out: {reason}")
         return

@@ -191,3 +191,12 @@ def test_a_recording_that_is_there_is_not_overwritten(program: Program) -> None:
     assert process.returncode == 2
     assert "exists already" in text
     assert (program.recording / "mine").read_text() == "x"
+
+
+def test_what_was_killed_before_it_began_is_no_recording_in_the_way(program: Program) -> None:
+    program.recording.mkdir()
+    (program.recording / "recording.json.new").write_text("{", encoding="utf-8")
+    with program.start("--for", "1s") as process:
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    assert program.count("requests") == 0

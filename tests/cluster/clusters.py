@@ -9,6 +9,7 @@ import base64
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -24,7 +25,21 @@ HERE = Path(__file__).parent
 LAB = HERE.parent / "lab"
 HOST = "example.com"
 NODE_IP = "198.18.0.1"
+GO = (1, 26)
 Said = subprocess.CompletedProcess[str]
+
+
+def _has_go() -> bool:
+    if shutil.which("go") is None:
+        return False
+    said = subprocess.run(["go", "env", "GOVERSION"], capture_output=True, text=True, check=False).stdout
+    found = re.match(r"go(\d+)\.(\d+)", said)
+    return found is not None and (int(found[1]), int(found[2])) >= GO
+
+
+def cache_folder() -> Path:
+    """Return where the lab's programs are kept."""
+    return Path(os.environ.get("LAB_CACHE") or Path.home() / ".cache" / "zdtrace-lab")
 
 
 def why_no_lab(cache: Path) -> str | None:
@@ -36,8 +51,8 @@ def why_no_lab(cache: Path) -> str | None:
     if not Path("/etc/debian_version").exists() or shutil.which("apt-get") is None:
         return "the lab installs Debian packages, and this is no Debian"
     is_built = (cache / "made" / "k6").exists()
-    if not is_built and shutil.which("go") is None:
-        return "the lab is compiled once, and there is no Go here"
+    if not is_built and not _has_go():
+        return f"the lab is compiled once, and there is no Go {'.'.join(map(str, GO))} here"
     if subprocess.run(["unshare", "--net", "true"], capture_output=True, check=False).returncode != 0:
         return "the lab needs network namespaces, and none may be made here"
     return None
@@ -213,3 +228,8 @@ def _documents(text: str) -> list[dict[str, Any]]:
         at += len(text[at:]) - len(text[at:].lstrip()) + end_at
         found.extend(each.get("items", [each]))
     return found
+
+
+if __name__ == "__main__":
+    # Why the lab cannot run here, or nothing: for scripts.
+    print(why_no_lab(cache_folder()) or "", end="")

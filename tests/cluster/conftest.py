@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from clusters import LAB, Cluster, Lab, lab_at, why_no_lab
+from clusters import LAB, Cluster, Lab, cache_folder, lab_at, why_no_lab
 
 HERE = Path(__file__).parent
 LAB_HOME = Path("/var/tmp")  # noqa: S108 - sockets in it need a short path, and the name is of this checkout alone
@@ -40,7 +40,7 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
     """The lab, up. One that LAB_STATE names and that is up already is used as it is and left so."""
     if request.config.getoption("--kubeconfig"):
         pytest.skip("it breaks parts of the cluster, so it runs in the lab only (without --kubeconfig)")
-    cache = Path(os.environ.get("LAB_CACHE") or Path.home() / ".cache" / "zdtrace-lab")
+    cache = cache_folder()
     if reason := why_no_lab(cache):
         pytest.skip(f"{reason}; name a cluster with --kubeconfig FILE instead")
     of_this_checkout = "zdtest-" + hashlib.sha256(str(HERE).encode()).hexdigest()[:6]

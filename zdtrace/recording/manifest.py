@@ -15,6 +15,7 @@ from zdtrace.recording.tables import SCHEMA_VERSION
 from zdtrace.version import __version__
 
 FILE_NAME = "recording.json"
+DRAFT_NAME = f"{FILE_NAME}.new"
 FORMAT = "zdtrace recording"
 
 
@@ -99,7 +100,7 @@ def now() -> str:
 
 def write(folder: Path, manifest: Manifest) -> None:
     """Replace the manifest in one step, so that a reader sees the old one or the new one."""
-    draft = folder / (FILE_NAME + ".new")
+    draft = folder / DRAFT_NAME
     with draft.open("w", encoding="utf-8") as file:
         json.dump(manifest.as_json(), file, ensure_ascii=False, indent=1)
         file.write("\n")

@@ -21,7 +21,7 @@ from zdtrace.collectors.recorder import Recorder, Wanted
 from zdtrace.errors import RecordingError, RecordingExists, UsageError
 from zdtrace.recording import journal as journals
 from zdtrace.recording.journal import Journal
-from zdtrace.recording.manifest import FILE_NAME
+from zdtrace.recording.manifest import DRAFT_NAME, FILE_NAME
 from zdtrace.recording.store import Writer, extend, remove_recording
 from zdtrace.sessions import closing
 
@@ -113,6 +113,11 @@ class Session:
 def make_room(output: Path, *, force: bool) -> None:
     """Remove a recording that may be replaced. Raises RecordingExists, or RecordingError while it is written to."""
     if not output.exists():
+        return
+    if output.is_dir() and [each.name for each in output.iterdir()] == [DRAFT_NAME]:
+        # Killed before it began: nothing was seen yet.
+        (output / DRAFT_NAME).unlink()
+        output.rmdir()
         return
     is_ours = (output / FILE_NAME).is_file()
     if not (force and is_ours):
