@@ -80,6 +80,7 @@ select
         attempts_without_endpoints.service_reference
     ) as evidence_ref,
     case
+        when attempts_without_endpoints.matched_by = 'doubt' then 'D'
         when coalesce(attempts_without_endpoints.symptom, '') <> 'no_endpoints' then 'C'
         when
             attempts_without_endpoints.matched_by in ('self', 'id')

@@ -21,7 +21,7 @@
 --   attempt        INTEGER                   The try that decided, from 1.
 --   attempt_count  INTEGER                   How many tries there were.
 --   symptom        VARCHAR                   What went wrong, in one word; null when nothing is known.
---   matched_by     VARCHAR                   How the proxy's line was found: self, id, order, time; null without one.
+--   matched_by     VARCHAR                   How the proxy's line was found: self, id, order, time, doubt; null without one.
 --   evidence_at    TIMESTAMP WITH TIME ZONE  When the evidence happened; null without.
 --   evidence_ref   VARCHAR                   Where it stands: `source:line`.
 --   proxy_ref      VARCHAR                   The proxy's line: `source:line`; null without one.

@@ -3,6 +3,8 @@
 create or replace macro tier_of(linked_by, matched_by, evidence, is_certain) as
 case
     when not is_certain then 'D'
+    -- Several lines may tell of the request, and they do not tell the same.
+    when matched_by = 'doubt' then 'D'
     when linked_by <> 'address' then 'C'
     when matched_by in ('self', 'id') and evidence in ('words', 'flags') then 'A'
     else 'B'

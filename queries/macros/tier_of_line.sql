@@ -3,6 +3,7 @@
 create or replace macro tier_of_line(matched_by, evidence) as
 case
     when matched_by is null then 'C'
+    when matched_by = 'doubt' then 'D'
     when matched_by in ('self', 'id') and evidence in ('words', 'flags') then 'A'
     else 'B'
 end

@@ -86,6 +86,7 @@ select
     blamed.rollout_started_lo_ns,
     case
         when errors.pod_uid is null then 'C'
+        when errors.matched_by = 'doubt' then 'D'
         when errors.matched_by in ('self', 'id') then 'A'
         when errors.matched_by is not null then 'B'
         else 'C'

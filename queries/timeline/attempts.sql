@@ -17,7 +17,7 @@
 --   attempt_count     INTEGER  How many tries the request had.
 --   is_near_miss      BOOLEAN  The attempt failed and a later one healed the request.
 --   is_failed         BOOLEAN  The attempt itself failed.
---   matched_by        VARCHAR  How the proxy line was found: self, id, order, time; null without a proxy line.
+--   matched_by        VARCHAR  How the proxy line was found: self, id, order, time, doubt; null without a proxy line.
 --   proxy_reference   VARCHAR  The proxy line; null without one.
 --   error_reference   VARCHAR  The proxy's line that tells the reason in words; null without one.
 --   upstream_address  VARCHAR  Address tried; null when not known.

@@ -2,19 +2,24 @@
 --
 -- By time: failures and lines of one outcome are put on one axis, that of the proxy, moved there by what is known of the
 -- two clocks. Where pauses separate them into clusters, the k-th failure of a cluster is the k-th line. Clusters with
--- more of one than of the other give each failure its nearest line.
+-- more of one than of the other give each failure its nearest line. A busy client notes an end late: then it is a line
+-- that lies within the request.
+--
+-- The line of a request lies within it. Where lines of several kinds do (one pod refused, another broke off), which one
+-- it was is in doubt; where all are of one kind, it does not matter.
 --
 -- Kind:     table
 -- Grain:    one row per failed request that a line tells of
--- Reads:    timeline.failures, timeline.proxy_lines, clocks.solution, staging.source_clocks,
---           staging.proxy_spans
+-- Reads:    timeline.failures, timeline.proxy_lines, timeline.pod_lifecycles, clocks.solution,
+--           staging.source_clocks, staging.proxy_spans
 -- Params:
 --   match_slack_ms  BIGINT  20  A proxy's end and the client's may differ by this besides the clocks.
 --
 -- Columns:
 --   request_id       VARCHAR  Key of timeline.failures.
 --   proxy_reference  VARCHAR  Key of timeline.proxy_lines.
---   matched_by       VARCHAR  self (no client logged), id, order (k-th of a cluster) or time (nearest).
+--   matched_by       VARCHAR  self (no client logged), id, order (k-th of a cluster), time (nearest) or doubt (one of
+--                             several that tell of different ends).
 with claimed_lines as (
     select
         failures.request_id,
@@ -75,6 +80,7 @@ joinable as (
             when failures.is_truncated then 'cut'
             else coalesce(failures.status::varchar, 'none')
         end as outcome,
+        failures.started_at_ns - (distances.lo_ns + distances.hi_ns) // 2 - distances.proxy_ns as started_ns,
         failures.ended_at_ns - (distances.lo_ns + distances.hi_ns) // 2 - distances.proxy_ns as ended_ns,
         (distances.hi_ns - distances.lo_ns) // 2 as doubt_ns
     from timeline.failures
@@ -89,6 +95,25 @@ joinable as (
         )
 ),
 
+free_lines as (
+    select
+        proxy_lines.reference as proxy_reference,
+        proxy_lines.outcome,
+        (proxy_lines.started_lo_ns + proxy_lines.started_hi_ns) // 2 as started_ns,
+        (proxy_lines.ended_lo_ns + proxy_lines.ended_hi_ns) // 2 as ended_ns,
+        regexp_extract(proxy_lines.upstream_addresses, '([0-9a-fA-F:.]+?)\]?:\d+$', 1) as last_ip,
+        concat_ws(
+            ' ',
+            regexp_extract(proxy_lines.upstream_statuses, '[^ ,]+$'),
+            ends_with(proxy_lines.upstream_connect_times_s, '-')::varchar,
+            starts_with(proxy_lines.upstream_header_times_s, '-')::varchar,
+            proxy_lines.flags
+        ) as ending
+    from timeline.proxy_lines
+    anti join own_lines on proxy_lines.reference = own_lines.proxy_reference
+    where proxy_lines.is_failed and exists (select 1 from joinable)
+),
+
 points as (
     select
         joinable.outcome,
@@ -99,14 +124,109 @@ points as (
     from joinable
     union all
     select
-        proxy_lines.outcome,
-        (proxy_lines.ended_lo_ns + proxy_lines.ended_hi_ns) // 2 as ended_ns,
+        free_lines.outcome,
+        free_lines.ended_ns,
         0 as doubt_ns,
         null as request_id,
-        proxy_lines.reference as proxy_reference
-    from timeline.proxy_lines
-    anti join own_lines on proxy_lines.reference = own_lines.proxy_reference
-    where proxy_lines.is_failed and exists (select 1 from joinable)
+        free_lines.proxy_reference
+    from free_lines
+),
+
+-- What a line tells: how the try ended, and whether its pod was being ended then. Which pod it was matters no more.
+line_kinds as (
+    select
+        free_lines.*,
+        concat_ws(
+            ' ', free_lines.ending,
+            case
+                when pod_lifecycles.pod_uid is null then free_lines.last_ip
+                else coalesce(pod_lifecycles.killed_lo_ns <= free_lines.ended_ns, false)::varchar
+            end
+        ) as kind
+    from free_lines
+    asof left outer join timeline.pod_lifecycles
+        on
+            free_lines.last_ip = pod_lifecycles.pod_ip
+            and free_lines.ended_ns >= pod_lifecycles.addressed_lo_ns
+    where free_lines.outcome not in ('none', 'cut')
+),
+
+first_ends as (
+    select
+        line_kinds.*,
+        min(struct_pack(
+            ended_ns := line_kinds.ended_ns,
+            started_ns := line_kinds.started_ns,
+            proxy_reference := line_kinds.proxy_reference
+        )) over from_here as first_end
+    from line_kinds
+    window
+        from_here as (
+            partition by line_kinds.outcome, line_kinds.kind
+            order by line_kinds.started_ns desc, line_kinds.proxy_reference desc
+            rows between unbounded preceding and current row
+        )
+    -- Lines of the same moment: the first stands for all.
+    qualify row_number() over (
+        partition by line_kinds.outcome, line_kinds.kind, line_kinds.started_ns
+        order by line_kinds.proxy_reference
+    ) = 1
+),
+
+kinds as (
+    select distinct
+        line_kinds.outcome,
+        line_kinds.kind
+    from line_kinds
+),
+
+waiting as (
+    select
+        joinable.*,
+        kinds.kind,
+        joinable.started_ns - joinable.doubt_ns - 1000000 * getvariable('match_slack_ms') as from_ns,
+        joinable.ended_ns + joinable.doubt_ns + 1000000 * getvariable('match_slack_ms') as until_ns
+    from joinable
+    inner join kinds on joinable.outcome = kinds.outcome
+),
+
+-- Of each kind the line that begins next, and of those that begin later the one that ends first.
+candidates as (
+    select
+        waiting.request_id,
+        waiting.started_ns,
+        waiting.ended_ns,
+        waiting.until_ns,
+        waiting.kind,
+        unnest([
+            first_ends.first_end,
+            struct_pack(
+                ended_ns := first_ends.ended_ns,
+                started_ns := first_ends.started_ns,
+                proxy_reference := first_ends.proxy_reference
+            )
+        ]) as line
+    from waiting
+    asof inner join first_ends
+        on
+            waiting.outcome = first_ends.outcome
+            and waiting.kind = first_ends.kind
+            and waiting.from_ns <= first_ends.started_ns
+),
+
+within as (
+    select
+        candidates.request_id,
+        -- Of several kinds the line that begins and ends most like the request.
+        min(struct_pack(
+            distance_ns := abs(candidates.line.started_ns - candidates.started_ns)
+            + abs(candidates.line.ended_ns - candidates.ended_ns),
+            proxy_reference := candidates.line.proxy_reference
+        )) as best,
+        count(distinct candidates.kind) as kind_count
+    from candidates
+    where candidates.line.ended_ns <= candidates.until_ns
+    group by candidates.request_id
 ),
 
 parted as (
@@ -219,6 +339,30 @@ by_time as (
         partition by before_or_after.request_id
         order by before_or_after.distance_ns, before_or_after.proxy_reference
     ) = 1
+),
+
+nearest as (
+    select by_order.* from by_order
+    union all
+    select by_time.* from by_time
+),
+
+-- A line that began before the request did, or ended after it, is another's.
+fitting as (
+    select
+        joinable.request_id,
+        free_lines.proxy_reference,
+        nearest.matched_by,
+        abs(free_lines.started_ns - joinable.started_ns) + abs(free_lines.ended_ns - joinable.ended_ns)
+            as distance_ns
+    from nearest
+    inner join joinable on nearest.request_id = joinable.request_id
+    inner join free_lines on nearest.proxy_reference = free_lines.proxy_reference
+    where
+        free_lines.started_ns
+        >= joinable.started_ns - joinable.doubt_ns - 1000000 * getvariable('match_slack_ms')
+        and free_lines.ended_ns
+        <= joinable.ended_ns + joinable.doubt_ns + 1000000 * getvariable('match_slack_ms')
 )
 
 select
@@ -228,13 +372,14 @@ select
 from own_lines
 union all
 select
-    by_order.request_id,
-    by_order.proxy_reference,
-    by_order.matched_by
-from by_order
-union all
-select
-    by_time.request_id,
-    by_time.proxy_reference,
-    by_time.matched_by
-from by_time
+    joinable.request_id,
+    case
+        when within.kind_count > 1 and within.best.distance_ns < coalesce(fitting.distance_ns, 9e18)
+            then within.best.proxy_reference
+        else coalesce(fitting.proxy_reference, within.best.proxy_reference)
+    end as proxy_reference,
+    case when within.kind_count > 1 then 'doubt' else coalesce(fitting.matched_by, 'time') end as matched_by
+from joinable
+left outer join fitting on joinable.request_id = fitting.request_id
+left outer join within on joinable.request_id = within.request_id
+where coalesce(fitting.proxy_reference, within.best.proxy_reference) is not null

@@ -84,7 +84,8 @@ class Oracle(Fates):
 
     def _cause(self, row: dict[str, Any], fate: Fate) -> str | None:
         if fate.what == "answered":
-            return self._why_answered(fate)
+            # An answer that did not reach the client is not what the application said.
+            return self._why_answered(fate) if row["status"] else None
         if fate.what == "refused":
             return self._why_refused(fate)
         if fate.what == "silence":
