@@ -14,6 +14,7 @@
 --           staging.source_clocks, staging.proxy_spans
 -- Params:
 --   match_slack_ms  BIGINT  20  A proxy's end and the client's may differ by this besides the clocks.
+--   fit_slack_ms    BIGINT  5  A line may stick out of its request by this: a proxy looks at its clock once a turn.
 --
 -- Columns:
 --   request_id       VARCHAR  Key of timeline.failures.
@@ -117,18 +118,22 @@ free_lines as (
 points as (
     select
         joinable.outcome,
+        joinable.started_ns,
         joinable.ended_ns,
         joinable.doubt_ns,
         joinable.request_id,
-        null as proxy_reference
+        null as proxy_reference,
+        null as ending
     from joinable
     union all
     select
         free_lines.outcome,
+        free_lines.started_ns,
         free_lines.ended_ns,
         0 as doubt_ns,
         null as request_id,
-        free_lines.proxy_reference
+        free_lines.proxy_reference,
+        concat_ws(' ', free_lines.ending, free_lines.last_ip) as ending
     from free_lines
 ),
 
@@ -184,8 +189,8 @@ waiting as (
     select
         joinable.*,
         kinds.kind,
-        joinable.started_ns - joinable.doubt_ns - 1000000 * getvariable('match_slack_ms') as from_ns,
-        joinable.ended_ns + joinable.doubt_ns + 1000000 * getvariable('match_slack_ms') as until_ns
+        joinable.started_ns - joinable.doubt_ns - 1000000 * getvariable('fit_slack_ms') as from_ns,
+        joinable.ended_ns + joinable.doubt_ns + 1000000 * getvariable('fit_slack_ms') as until_ns
     from joinable
     inner join kinds on joinable.outcome = kinds.outcome
 ),
@@ -263,25 +268,68 @@ ranked as (
             partition by clustered.outcome, clustered.cluster, clustered.request_id is null
             order by clustered.ended_ns, clustered.request_id, clustered.proxy_reference
         ) as place,
+        row_number() over (
+            partition by clustered.outcome, clustered.cluster, clustered.request_id is null
+            order by clustered.started_ns, clustered.request_id, clustered.proxy_reference
+        ) as start_place,
         count(clustered.request_id) over in_cluster as failures_count,
         count(clustered.proxy_reference) over in_cluster as lines_count
     from clustered
     window in_cluster as (partition by clustered.outcome, clustered.cluster)
 ),
 
+-- What ended in one moment is told apart by its start.
+ordered as (
+    select
+        ranked.outcome,
+        ranked.cluster,
+        ranked.started_ns,
+        ranked.ended_ns,
+        ranked.doubt_ns,
+        ranked.request_id,
+        ranked.proxy_reference,
+        ranked.ending,
+        unnest([ranked.place, ranked.start_place]) as place,
+        unnest(['by end', 'by start']) as way
+    from ranked
+    where ranked.failures_count = ranked.lines_count
+),
+
+pairs as (
+    select
+        requests.request_id,
+        lines.proxy_reference,
+        requests.way,
+        count(*) filter (
+            where lines.started_ns
+            >= requests.started_ns - requests.doubt_ns - 1000000 * getvariable('fit_slack_ms')
+            and lines.ended_ns
+            <= requests.ended_ns + requests.doubt_ns + 1000000 * getvariable('fit_slack_ms')
+        ) over in_cluster as fitting_count,
+        min(lines.ending) over in_cluster = max(lines.ending) over in_cluster
+        and count(*) over in_cluster = fitting_count as is_clear
+    from ordered as requests
+    inner join ordered as lines
+        on
+            requests.outcome = lines.outcome
+            and requests.cluster = lines.cluster
+            and requests.way = lines.way
+            and requests.place = lines.place
+            and lines.request_id is null
+    where requests.request_id is not null
+    window in_cluster as (partition by requests.outcome, requests.cluster, requests.way)
+),
+
 by_order as (
     select
-        waiting.request_id,
-        lines.proxy_reference,
-        'order' as matched_by
-    from ranked as waiting
-    inner join ranked as lines
-        on
-            waiting.outcome = lines.outcome
-            and waiting.cluster = lines.cluster
-            and waiting.place = lines.place
-            and lines.request_id is null
-    where waiting.request_id is not null and waiting.failures_count = waiting.lines_count
+        pairs.request_id,
+        pairs.proxy_reference,
+        'order' as matched_by,
+        pairs.is_clear
+    from pairs
+    qualify row_number() over (
+        partition by pairs.request_id order by pairs.fitting_count desc, pairs.way asc
+    ) = 1
 ),
 
 unordered as (
@@ -332,7 +380,8 @@ by_time as (
     select
         before_or_after.request_id,
         before_or_after.proxy_reference,
-        'time' as matched_by
+        'time' as matched_by,
+        false as is_clear
     from before_or_after
     where before_or_after.distance_ns <= 1000000 * getvariable('match_slack_ms') + before_or_after.doubt_ns
     qualify row_number() over (
@@ -353,6 +402,8 @@ fitting as (
         joinable.request_id,
         free_lines.proxy_reference,
         nearest.matched_by,
+        -- All that ended at that moment ended so.
+        nearest.is_clear,
         abs(free_lines.started_ns - joinable.started_ns) + abs(free_lines.ended_ns - joinable.ended_ns)
             as distance_ns
     from nearest
@@ -360,9 +411,9 @@ fitting as (
     inner join free_lines on nearest.proxy_reference = free_lines.proxy_reference
     where
         free_lines.started_ns
-        >= joinable.started_ns - joinable.doubt_ns - 1000000 * getvariable('match_slack_ms')
+        >= joinable.started_ns - joinable.doubt_ns - 1000000 * getvariable('fit_slack_ms')
         and free_lines.ended_ns
-        <= joinable.ended_ns + joinable.doubt_ns + 1000000 * getvariable('match_slack_ms')
+        <= joinable.ended_ns + joinable.doubt_ns + 1000000 * getvariable('fit_slack_ms')
 )
 
 select
@@ -374,11 +425,16 @@ union all
 select
     joinable.request_id,
     case
-        when within.kind_count > 1 and within.best.distance_ns < coalesce(fitting.distance_ns, 9e18)
+        when
+            within.kind_count > 1
+            and coalesce(fitting.matched_by = 'time' and within.best.distance_ns < fitting.distance_ns, true)
             then within.best.proxy_reference
         else coalesce(fitting.proxy_reference, within.best.proxy_reference)
     end as proxy_reference,
-    case when within.kind_count > 1 then 'doubt' else coalesce(fitting.matched_by, 'time') end as matched_by
+    case
+        when within.kind_count > 1 and not coalesce(fitting.is_clear, false) then 'doubt'
+        else coalesce(fitting.matched_by, 'time')
+    end as matched_by
 from joinable
 left outer join fitting on joinable.request_id = fitting.request_id
 left outer join within on joinable.request_id = within.request_id

@@ -6,7 +6,7 @@ does         list of (seconds after the load began, action); an action is a dict
 env          environment of the demo (tests/lab/apps/demo)
 via          ingress (default) or service
 tool         vegeta (default), fortio or hey
-qps, seconds, connections, timeout, keepalive, path   the load
+qps, seconds, connections, timeout, keepalive, path, method   the load
 retry        whether nginx may try another pod (default no)
 ids          nginx logs the ids that the client sends
 nginx        more keys of the ingress controller's ConfigMap
@@ -48,6 +48,7 @@ EXPERIMENTS: dict[str, dict[str, Any]] = {
         "timeout": "4s",
     },
     "evict": {"does": [(6, {"do": "evict"}), (13, {"do": "evict"})], "readiness": True},
+    "drain": {"does": [(6, {"do": "drain"}), (9, {"do": "uncordon"})], "readiness": True, "ids": True},
     "delete": {"does": [(6, {"do": "delete-pod"}), (13, {"do": "delete-pod"})], "readiness": True, "ids": True},
     "delete-service": {
         "does": [(6, {"do": "delete-pod"}), (13, {"do": "delete-pod"})], "readiness": True, "via": "service", "keepalive": False,
@@ -132,6 +133,8 @@ EXPERIMENTS: dict[str, dict[str, Any]] = {
     "keepalive-race": {"does": [(8, RESTART)], "readiness": True, "nginx": {"keepalive": "64", "max-fails": "0"}, "qps": 100, "connections": 20,
                        "tool": "fortio", "bursts": True, "path": "?delay=5ms", "prestop": ["sleep", "4"], "seconds": 40,
                        "env": {"IDLE_TIMEOUT": "195ms", "ON_TERM": "drain"}},
+    "keepalive-race-client": {"does": [(20, RESTART)], "readiness": True, "via": "service", "qps": 5, "connections": 1, "seconds": 40,
+                              "method": "POST", "prestop": ["sleep", "4"], "env": {"IDLE_TIMEOUT": "199ms", "ON_TERM": "drain"}},
     "truncated": {"does": [(8, RESTART)], "readiness": True, "env": {"TRUNCATE": "on", "FAIL_EVERY": "60", "ON_TERM": "drain"},
                   "prestop": ["sleep", "4"]},
     "truncated-service": {"does": [(8, RESTART)], "readiness": True, "via": "service", "prestop": ["sleep", "4"],

@@ -172,6 +172,10 @@ class Actions:
             "--timeout=40s",
         )
 
+    def uncordon(self, row: dict[str, Any]) -> None:
+        for name in kubectl("get", "nodes", "-o", "jsonpath={.items[*].metadata.name}").split():
+            kubectl("uncordon", name)
+
 
 def process_of(pod: str) -> int:
     """Return the process of a pod's demo container, as this node numbers it."""

@@ -19,7 +19,7 @@ REMOVALS = {
     "restart": "rollout",
     "release": "rollout",
     "scale": "scale_in",
-    "hpa": "scale_in",
+    "hpa": "autoscaling",
     "delete-pod": "deletion",
     "evict": "eviction",
     "drain": "drain",
