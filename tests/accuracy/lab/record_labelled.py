@@ -182,7 +182,8 @@ def load_command(experiment: dict[str, Any], out: Path) -> tuple[list[str], str 
         ]
         command += [] if kept else ["-keepalive=false"]
         return command + (["-resolve", host] if host == lab.NODE_IP else []) + [url], None
-    target = {"method": experiment.get("method", "GET"), "url": f"http://{host}{path}", "header": {"Host": ["example.com"]}}
+    method = experiment.get("method", "GET")
+    target = {"method": method, "url": f"http://{host}{path}", "header": {"Host": ["example.com"]}}
     return [
         "vegeta",
         "attack",
