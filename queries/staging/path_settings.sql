@@ -33,6 +33,13 @@ flags as (
     from arguments
     union all
     select
+        'traefik: idle connections' as step,
+        regexp_extract(
+            lower(arguments.line), '--serverstransport[.]forwardingtimeouts[.]idleconntimeout[= ](\S+)', 1
+        ) as value
+    from arguments
+    union all
+    select
         'ingress-nginx: sync queue, 0.3 a second' as step,
         try_cast(1 / try_cast(nullif(
             regexp_extract(arguments.line, '--sync-rate-limit[= ](\S+)', 1), ''

@@ -51,6 +51,8 @@
         given = given || param.value.x;
         if (period) param.value = { x: period };
       }
+      if (param.name === "period_from") param.value = chosenPeriod()[0];
+      if (param.name === "period_until") param.value = chosenPeriod()[1];
     }
     return specification;
   }
@@ -90,14 +92,31 @@
       waiting = setTimeout(() => {
         const chosen = value && Object.values(value)[0];
         period = chosen ? [...chosen] : null;
-        showPeriod();
-        filter();
+        followPeriod();
       }, 120);
     });
   }
 
   function drawAll() {
     document.querySelectorAll("figure[data-picture]").forEach(draw);
+  }
+
+  // ---- the period: the other pictures and the table follow what is chosen in the first
+  let lastEnd = null;
+  const end = () => lastEnd ??= Object.values(data.pictures.lanes.datasets).flat().map((row) => row.until_s)
+    .filter((each) => typeof each === "number").reduce((most, each) => Math.max(most, each), 0);
+  const chosenPeriod = () => (period && (period[0] > 0 || period[1] < end()) ? period : [null, null]);
+  function followPeriod() {
+    const [from, until] = chosenPeriod();
+    for (const name of ["terminations", "causes"]) {
+      if (views[name]) views[name].signal("period_from", from).signal("period_until", until).runAsync();
+    }
+    document.querySelectorAll(".of-period").forEach((note) => {
+      note.hidden = from === null;
+      if (from !== null) note.textContent = words("lanes.only").replace("{from}", from.toFixed(3)).replace("{until}", until.toFixed(3));
+    });
+    showPeriod();
+    filter();
   }
 
   // ---- the period by keyboard
@@ -109,10 +128,9 @@
     byId("period-until").value = shown[1].toFixed(3);
   }
   function choosePeriod(from, until) {
-    period = from === null ? null : [from, until];
-    const figure = byId("picture-lanes");
-    if (figure) draw(figure).then(showPeriod);
-    filter();
+    period = [from, until];
+    draw(byId("picture-lanes"));
+    followPeriod();
   }
   if (form && byId("picture-lanes")) {
     form.hidden = false;
@@ -121,11 +139,7 @@
       const from = Number(byId("period-from").value), until = Number(byId("period-until").value);
       if (until > from) choosePeriod(from, until);
     });
-    byId("period-reset").addEventListener("click", () => {
-      const all = data.pictures.lanes.datasets;
-      const ends = Object.values(all).flat().map((row) => row.until_s).filter((each) => typeof each === "number");
-      choosePeriod(0, ends.reduce((most, each) => Math.max(most, each), 0));
-    });
+    byId("period-reset").addEventListener("click", () => choosePeriod(0, end()));
   }
 
   // ---- the table
@@ -173,11 +187,12 @@
   function filter() {
     if (!body) return;
     const needle = byId("filter-text").value.trim().toLowerCase();
+    const [from, until] = chosenPeriod();
     const cause = byId("filter-cause").value, tier = byId("filter-tier").value, pod = byId("filter-pod").value;
     found = order.filter((row) =>
       (!cause || text("cause")(row) === cause) && (!tier || text("tier")(row) === tier) &&
       (!pod || text("pod_name")(row) === pod) &&
-      (!period || (requests.started_us[row] >= period[0] * 1e6 && requests.started_us[row] <= period[1] * 1e6)) &&
+      (from === null || (requests.started_us[row] >= from * 1e6 && requests.started_us[row] <= until * 1e6)) &&
       (!needle || haystack(row).includes(needle)));
     shown = PAGE;
     show();
@@ -207,7 +222,7 @@
       return line;
     }));
     byId("shown").textContent = words("requests.shown").replace("{count}", found.length.toLocaleString("en").replaceAll(",", "\u00a0"))
-      .replace("{all}", count.toLocaleString("en").replaceAll(",", "\u00a0")) + (period ? ", " + words("requests.period") : "");
+      .replace("{all}", count.toLocaleString("en").replaceAll(",", "\u00a0")) + (chosenPeriod()[0] === null ? "" : ", " + words("requests.period"));
     byId("more").hidden = found.length <= shown;
   }
 
@@ -256,7 +271,10 @@
 
   function clearFilters() {
     byId("filter-text").value = byId("filter-cause").value = byId("filter-tier").value = byId("filter-pod").value = "";
+    if (!period) return;
     period = null;
+    draw(byId("picture-lanes"));
+    followPeriod();
   }
 
   // ---- one request

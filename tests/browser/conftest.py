@@ -53,8 +53,7 @@ class Seen:
     requests: list[str] = field(default_factory=list)
 
     def note(self, message: ConsoleMessage) -> None:
-        # Vega says "Infinite extent" of a layer without rows, as of failures when no pod is known.
-        if message.type in ("error", "warning") and not message.text.startswith("WARN Infinite extent"):
+        if message.type in ("error", "warning"):
             self.complaints.append(message.text)
 
     def ask(self, request: Request) -> None:

@@ -99,6 +99,30 @@ def test_a_period_typed_in_does_the_same(visit: Visit, page: Path) -> None:
     assert (seen.complaints, seen.requests) == ([], [])
 
 
+CAUSES = "#picture-causes .live svg text"
+OPEN_CIRCLES = "#picture-terminations .live svg path[stroke='#d55e00'][fill=transparent]"
+
+
+def test_the_other_pictures_follow_the_period(visit: Visit, page: Path) -> None:
+    seen = visit(page)
+    texts = seen.page.locator(CAUSES).all_text_contents()
+    assert {"23  tier B", "17  tier B"} <= set(texts)
+    circles = seen.page.locator(OPEN_CIRCLES).count()
+    seen.page.fill("#period-from", "10.7")
+    seen.page.fill("#period-until", "10.9")
+    seen.page.press("#period-until", "Enter")
+    expect(seen.page.locator(CAUSES).filter(has_text=re.compile("^16 / 23$"))).to_have_count(1)
+    expect(seen.page.locator(CAUSES).filter(has_text=re.compile("^0 / 17$"))).to_have_count(1)
+    assert 0 < seen.page.locator(OPEN_CIRCLES).count() < circles
+    assert "10.700 to 10.900 s" in seen.page.locator("#terminations .of-period").inner_text()
+    seen.keep("period", full_page=True)
+    seen.page.click("#period-reset")
+    expect(seen.page.locator(CAUSES).filter(has_text="23  tier B")).to_have_count(1)
+    assert seen.page.locator(OPEN_CIRCLES).count() == circles
+    assert seen.page.locator(".of-period:visible").count() == 0
+    assert (seen.complaints, seen.requests) == ([], [])
+
+
 def test_a_link_to_a_request_opens_it(visit: Visit, page: Path) -> None:
     seen = visit(page, "#request=fortio.ndjson.zst%3A5362")
     detail = seen.page.locator("#detail")

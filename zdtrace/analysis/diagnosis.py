@@ -75,6 +75,24 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows as Python has them, with the type in SQL of each column."""
+
+    types: Mapping[str, str]
+    rows: list[tuple[Any, ...]]
+
+    def frame(self) -> pl.DataFrame:
+        """Return them as a frame. What is documented counts: of no rows, or of nulls alone, no type could be told."""
+        import polars as pl
+
+        types = {
+            "VARCHAR": pl.String, "BIGINT": pl.Int64, "INTEGER": pl.Int64, "DOUBLE": pl.Float64, "BOOLEAN": pl.Boolean,
+        }
+        schema = {name: types.get(each) for name, each in self.types.items()}
+        return pl.DataFrame(self.rows, schema=schema, orient="row", infer_schema_length=None)
+
+
+@dataclass(frozen=True, slots=True)
 class Diagnosis:
     """The findings of one recording. `engine` has the rows behind them."""
 
@@ -89,17 +107,14 @@ class Diagnosis:
 
     def frame(self, query: str = "findings.per_request") -> pl.DataFrame:
         """Return the rows of a query of the library, by default one for each failed request."""
-        import polars as pl
+        return self.table(query).frame()
 
+    def table(self, query: str) -> Rows:
+        """Return the same rows without polars, which takes a while to begin."""
         self.engine.make(query)
         columns = library()[query].columns
         rows = self.engine.db.execute(f"select {', '.join(each.name for each in columns)} from {query}").fetchall()
-        # What is documented counts: of no rows, or of nulls alone, no type could be told.
-        types = {
-            "VARCHAR": pl.String, "BIGINT": pl.Int64, "INTEGER": pl.Int64, "DOUBLE": pl.Float64, "BOOLEAN": pl.Boolean,
-        }
-        schema = {each.name: types.get(each.type) for each in columns}
-        return pl.DataFrame(rows, schema=schema, orient="row", infer_schema_length=None)
+        return Rows({each.name: each.type for each in columns}, rows)
 
     def as_json(self) -> dict[str, Any]:
         """Return the contract of `zdtrace analyze -o json`, see reports/schema/analysis-1.json."""

@@ -5,8 +5,9 @@ The numbers and where they come from stand in docs/guide/recommending.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from math import ceil
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,13 @@ _DEFAULTS: Mapping[str, tuple[Part, ...]] = {
     "haproxy": (Part("HAProxy: update of servers", 1.0),),
     "caddy": (Part("Caddy: upstreams looked up anew", 1.0),),
 }
+IDLE_S: Mapping[str, float] = {
+    "nginx": 60.0, "nginx-kic": 60.0, "ingress-nginx": 60.0, "traefik": 90.0, "envoy": 3600.0, "haproxy": 5.0,
+    "caddy": 120.0,
+}
+"""How long a proxy keeps an idle connection to a pod, by default, s: `keepalive_timeout` of nginx' upstreams,
+`upstream-keepalive-timeout`, `idleConnTimeout`, `idle_timeout`, `pool-purge-delay`, `keepalive`."""
+_IDLE_MARGIN_S = 5
 LOAD_BALANCERS: Mapping[str, Part] = {
     "aws": Part("AWS load balancer: deregistration takes effect", 15.0),
     "gcp-neg": Part("Google Cloud NEG: endpoint detached", 20.0),
@@ -63,3 +71,13 @@ def floor(proxy: str, recorded: Mapping[str, float]) -> Floor:
         parts.append(part if seconds is None else Part(part.name, seconds, is_recorded=True))
     parts += [LOAD_BALANCERS[name] for name in LOAD_BALANCERS if f"load balancer: {name}" in recorded]
     return Floor(tuple(parts))
+
+
+def keepalive_s(proxies: Iterable[str], recorded: Mapping[str, float]) -> int | None:
+    """Return how long a server must keep idle connections, s, so that each proxy closes them first; None if unknown.
+
+    `recorded` holds `NAME: idle connections` where the configuration of a proxy was recorded.
+    """
+    known = [recorded.get(f"{proxy}: idle connections", IDLE_S.get(proxy)) for proxy in proxies]
+    longest = max((each for each in known if each is not None), default=None)
+    return None if longest is None else ceil(longest) + _IDLE_MARGIN_S

@@ -16,12 +16,14 @@ from typing import Any
 from zdtrace.analysis.advice import Answer as Answer
 from zdtrace.analysis.advice import notes, sentence
 from zdtrace.analysis.doses import Dose, doses, longest_need_s, steps
+from zdtrace.analysis.draining import Drain
 from zdtrace.analysis.engine import Engine
+from zdtrace.analysis.floors import keepalive_s
 from zdtrace.analysis.needs import Need as Need
 from zdtrace.analysis.needs import more_runs, needs_of, number_of, weakest_claim
 from zdtrace.analysis.patching import Change, change_of
 from zdtrace.analysis.propagation import Claim
-from zdtrace.analysis.remedies import GRACE_PERIOD, PRESTOP, Remedy, by_cause, ranked, why
+from zdtrace.analysis.remedies import GRACE_PERIOD, KEEPALIVE, PRESTOP, Remedy, by_cause, ranked, why
 from zdtrace.analysis.workloads import Facts, choose, facts_of
 from zdtrace.recording.store import Recording
 
@@ -72,6 +74,7 @@ class Recommendation:
     failed: int
     near_misses: int
     needs: tuple[Need, ...]
+    drain: Drain
     primary_remedy: str | None
     remedies: tuple[Remedy, ...]
     counterfactual: tuple[Dose, ...]
@@ -100,6 +103,7 @@ class Recommendation:
             "requests": {"total": self.requests, "failed": self.failed, "near_misses": self.near_misses},
             "seen_s": self.seen_s,
             "paths": [each.as_json() for each in self.needs],
+            "drain": self.drain.as_json(),
             "primary_remedy": self.primary_remedy,
             "remedies": [each.as_json() for each in self.remedies],
             "counterfactual": [each.as_json() for each in self.counterfactual],
@@ -159,14 +163,15 @@ def _judged(
     every = doses(engines, facts.workload, range(far + 1))
     failed = sum(row["failed_count"] for row in facts.verdicts)
     spared = _spared(every[number], failed) if number is not None and failed else (0, 0)
-    remedies = _remedies(facts, number, spared)
+    drain = facts.drain(confidence, coverage)
+    remedies = _remedies(facts, number, spared, drain)
     verdict, reasons, wanted = _verdict(facts, needs, number, remedies)
     useful = verdict in (Answer.RECOMMENDED, Answer.NOT_NEEDED) or bool(spared[1])
     helps = verdict is not Answer.INCONCLUSIVE and useful
     is_grace = verdict is not Answer.INCONCLUSIVE and (helps or any(each.remedy == GRACE_PERIOD for each in remedies))
     prestop = number if helps else None
     present = ceil(facts.prestop_s or 0)
-    grace_period = _grace_period_s(present if prestop is None else prestop, facts) if is_grace else None
+    grace_period = _grace_period_s(present if prestop is None else prestop, facts, drain) if is_grace else None
     at_least = any(need.bound.bound_s is None for need in needs)
     change = None if verdict is Answer.INCONCLUSIVE or not facts.manifest else change_of(
         facts.manifest, prestop, grace_period, facts.versions, native_sleep=native_sleep,
@@ -189,6 +194,7 @@ def _judged(
         failed=failed,
         near_misses=facts.near_misses,
         needs=needs,
+        drain=drain,
         primary_remedy=remedies[0].remedy if remedies else None,
         remedies=remedies,
         counterfactual=steps(every, {number or 0, ceil(facts.prestop_s or 0)}),
@@ -200,8 +206,8 @@ def _judged(
     )
 
 
-def _grace_period_s(prestop_s: int, facts: Facts) -> int:
-    return ceil(prestop_s + max(facts.drain_s, facts.answer_s) + facts.sidecar_s + _KUBELET_S)
+def _grace_period_s(prestop_s: int, facts: Facts, drain: Drain) -> int:
+    return ceil(prestop_s + drain.seconds + facts.sidecar_s + _KUBELET_S)
 
 
 def _spared(dose: Dose, failed: int) -> tuple[int, int]:
@@ -211,9 +217,11 @@ def _spared(dose: Dose, failed: int) -> tuple[int, int]:
     return max(0, failed - certain), max(0, failed - possible)
 
 
-def _remedies(facts: Facts, number: int | None, spared: tuple[int, int]) -> tuple[Remedy, ...]:
+def _remedies(facts: Facts, number: int | None, spared: tuple[int, int], drain: Drain) -> tuple[Remedy, ...]:
     prestop_s = number if number is not None and spared[1] else ceil(facts.prestop_s or 0)
-    found = by_cause(facts.verdicts, {GRACE_PERIOD: _grace_period_s(prestop_s, facts)})
+    found = by_cause(facts.verdicts, {
+        GRACE_PERIOD: _grace_period_s(prestop_s, facts, drain), KEEPALIVE: keepalive_s(facts.proxies, facts.delays),
+    })
     causes = sorted({row["cause"] for row in facts.verdicts if row["cause"] in _HELPED})
     return ranked([Remedy(PRESTOP, *spared, why(PRESTOP, number, causes), number), *found])
 

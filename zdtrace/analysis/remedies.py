@@ -8,8 +8,9 @@ from typing import Any
 
 from zdtrace.analysis.catalog import library
 
-PRESTOP, GRACE_PERIOD, DRAIN = "prestop", "grace_period", "drain_on_sigterm"
+PRESTOP, GRACE_PERIOD, DRAIN, KEEPALIVE = "prestop", "grace_period", "drain_on_sigterm", "keepalive"
 OTHER = "other"
+_BEFORE = {PRESTOP: " for", KEEPALIVE: ":"}
 _SURE = ("A", "B", "C")
 
 WORDS: Mapping[str, str] = {
@@ -18,7 +19,7 @@ WORDS: Mapping[str, str] = {
     DRAIN: "finish running requests after SIGTERM, then exit",
     "readiness_probe": "let a readiness probe (a startup probe for slow starts) ask the port that serves",
     "replicas": "keep pods to send to: 2 replicas or more, maxUnavailable 0, a PodDisruptionBudget",
-    "keepalive": "let the server keep idle connections longer than the proxy does",
+    KEEPALIVE: "let the server keep idle connections longer than the proxy does",
     "close_connections": "let the server close kept-alive connections once it ends (Connection: close)",
     "reload_less": "reload the proxy less often: batch changes, or use one that takes endpoints without",
     "rollback": "roll back the new version, then find out why it answers with errors",
@@ -43,7 +44,7 @@ WORDS: Mapping[str, str] = {
 class Remedy:
     """A remedy with how many of the failed requests it would have avoided, surely and possibly.
 
-    `value` is its own number, where it has one: seconds of preStop or of the grace period.
+    `value` is its own number, where it has one: seconds of preStop, of the grace period, of an idle connection.
     """
 
     remedy: str
@@ -98,6 +99,6 @@ def by_cause(rows: Iterable[Mapping[str, Any]], values: Mapping[str, int | None]
 
 def why(remedy: str, value: int | None, causes: Iterable[str]) -> str:
     """Return what to do, with its number, and against which causes."""
-    amount = f" {'for' if remedy == PRESTOP else 'to'} {value} s" if value is not None else ""
+    amount = f"{_BEFORE.get(remedy, ' to')} {value} s" if value is not None else ""
     against = ", ".join(causes)
     return f"{WORDS.get(remedy, WORDS[OTHER])}{amount}" + (f" (against {against})" if against else "")

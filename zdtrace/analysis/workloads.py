@@ -9,6 +9,7 @@ from math import inf
 from statistics import median
 from typing import Any
 
+from zdtrace.analysis.draining import Drain, drain_of
 from zdtrace.analysis.engine import Engine
 from zdtrace.analysis.propagation import PodEvidence
 from zdtrace.errors import UsageError
@@ -22,8 +23,8 @@ class Facts:
     """One workload in all its recordings; times are seconds.
 
     `evidence` and `rows` are the same pods and paths, those that ended without a gap; `ended` counts all.
-    `answer_s` is how long all but one of 1000 good answers took at most; `drain_s` the longest that a request was
-    seen to run after SIGTERM; `step_s` the time from one pod's end to the next.
+    `answer_s` is how long all but one of 1000 good answers took at most; `step_s` the time from one pod's end to the
+    next; `proxies` are the kinds of which lines were recorded.
     """
 
     workload: str
@@ -38,6 +39,7 @@ class Facts:
     grace_s: int | None
     answer_s: float
     delays: Mapping[str, float]
+    proxies: tuple[str, ...]
     manifest: Mapping[str, Any] | None
     versions: Versions
     has_failed_hook: bool
@@ -48,10 +50,10 @@ class Facts:
         """Kind of the workload."""
         return self.workload.split("/")[1]
 
-    @property
-    def drain_s(self) -> float:
-        """How long a request was seen to run on after SIGTERM, at most."""
-        return max((row["drain_s"] or 0.0 for row in self.rows if row["finished_count"]), default=0.0)
+    def drain(self, confidence: float, coverage: float) -> Drain:
+        """Return the bound of what the application takes to finish after SIGTERM."""
+        pods = ((each.block, row) for each, row in zip(self.evidence, self.rows, strict=True))
+        return drain_of(pods, self.answer_s, confidence, coverage)
 
     @property
     def is_cutting(self) -> bool:
@@ -237,6 +239,7 @@ def facts_of(engines: Sequence[Engine], workload: str) -> Facts:
         grace_s=newest["grace_s"],
         answer_s=max(row["usual_s"] or 0.0 for row in answers),
         delays=delays,
+        proxies=tuple(sorted({row["proxy"] for engine in engines for row in engine.rows(_PROXIES)})),
         manifest=_manifest(engines, workload),
         versions=_versions(engines),
         has_failed_hook=any(pod["has_failed_prestop"] for pod in pods),
@@ -244,6 +247,7 @@ def facts_of(engines: Sequence[Engine], workload: str) -> Facts:
     )
 
 
+_PROXIES = "select distinct proxy from timeline.proxy_lines where proxy is not null"
 _NAMED = "namespace || '/' || workload = $workload"
 _WORKLOADS = """
     select

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -25,6 +27,9 @@ _SHAPES = (
 )
 _NO_COLOR, _NO_SHAPE = "#7f7f7f", "M-1,-1L1,1M1,-1L-1,1"
 BLUE, ORANGE, RED, GREEN, GRAY, PURPLE = "#0072b2", "#a87900", "#d55e00", "#009e73", "#7f7f7f", "#8c6bb1"
+
+IN_PERIOD = "period_from === null || (datum.started_s >= period_from && datum.started_s <= period_until)"
+"""Whether a mark began in the period that a reader chose, see `period_params`; none chosen is all of the run."""
 
 Frames = Mapping[str, "pl.DataFrame"]
 
@@ -56,7 +61,8 @@ class Picture:
             chart = self.draw({name: _readable(frame) for name, frame in frames.items()}, words, sheet)
             found: dict[str, Any] | None = None if chart is None else chart.to_dict(validate=is_checked)
         if found is not None:
-            found["datasets"] = {name: _drawn(frame) for name, frame in sheet.frames.items()}
+            wanted = set(re.findall(r"\w+", json.dumps(found)))
+            found["datasets"] = {name: _drawn(frame, wanted) for name, frame in sheet.frames.items()}
         return found
 
 
@@ -76,9 +82,13 @@ def _short(text: str) -> str:
     return shown if len(text) <= _LONGEST else shown + "…"
 
 
-def _drawn(frame: pl.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows without what no picture can hold: nanoseconds since 1970 are no numbers of JavaScript."""
-    return frame.drop([name for name in frame.columns if name.endswith(("_ns", "_uid"))]).to_dicts()
+def _drawn(frame: pl.DataFrame, wanted: set[str]) -> list[dict[str, Any]]:
+    """Return the rows with the columns that the picture names; numbers as fine as can be seen."""
+    import polars as pl
+
+    # Nanoseconds since 1970 are no numbers of JavaScript; no picture names them.
+    shown = frame.select(name for name in frame.columns if name in wanted and not name.endswith("_ns"))
+    return shown.with_columns(pl.col(pl.Float64).round(6)).to_dicts()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +118,21 @@ def seconds(frame: pl.DataFrame, zero_ns: int, *names: str) -> pl.DataFrame:
             for name in names
         ),
     )
+
+
+def since_begin(failures: pl.DataFrame, window: pl.DataFrame) -> pl.DataFrame:
+    """Return the marks with `started_s`: seconds since the begin of the run, which a period is chosen in."""
+    import polars as pl
+
+    zero = window["run_from_ns"][0] if not window.is_empty() else 0
+    return failures.with_columns(((pl.col("started_ns") - zero) / 1e9).alias("started_s"))
+
+
+def period_params() -> list[alt.Parameter]:
+    """Return the bounds of the chosen period, which a page sets in each picture that is not one of time itself."""
+    import altair as alt
+
+    return [alt.param(name=name, value=None) for name in ("period_from", "period_until")]
 
 
 def cause_scales(causes: Sequence[str], words: Words) -> tuple[alt.Scale, alt.Scale]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from zdtrace.charts.base import (
     BLUE,
@@ -32,12 +33,18 @@ READS = ("findings.chart_window", "findings.chart_rates", "findings.chart_failur
 BRUSH = "period"
 """Name of the selection of time that pages listen to; its field is `from_s`."""
 _ENDPOINT = " · "
-# state: colour, height of the bar, whether it is filled: nothing is told by the colour alone.
+# In the order of drawing: colour, height of the bar, whether it is filled: nothing is told by colour alone.
 _STATES = {
     "rollout": (GRAY, 8, True), "mark": (GRAY, 8, True), "starting": (GRAY, 3, True), "serving": (GREEN, 11, True),
     "prestop": (ORANGE, 11, False), "stopping": (RED, 11, True), "removing": (GRAY, 3, True),
     "crashed": (RED, 11, False), "in_rotation": (BLUE, 5, True), "config": (PURPLE, 9, True),
     "failed_config": (RED, 9, False),
+}
+# Of states that may be too short for a bar, as paths: a stroke, a diamond, a triangle above the lane.
+_STROKE = "M0,-1L0,1"
+_SHAPES = {
+    "stopping": "M-0.8,-2.4L0.8,-2.4L0,-1Z", "config": _STROKE, "failed_config": _STROKE, "crashed": _STROKE,
+    "mark": "M0,-1L1,0L0,1L-1,0Z",
 }
 _ROW = 19
 
@@ -77,14 +84,13 @@ def _overview(rates: pl.DataFrame, words: Words, sheet: Sheet) -> alt.LayerChart
               axis=alt.Axis(orient="top", grid=False))
     y = alt.Y("request_count:Q", title=None, axis=labels(labels=False, ticks=False, domain=False, grid=False))
     every = sheet.chart(run).mark_area(interpolate="step-after", color=GRAY, opacity=0.35).encode(x=x, y=y)
-    failed = sheet.chart(run.filter(pl.col("failed_count") > 0)).mark_rule(color=RED, strokeWidth=2.5).encode(
+    lossy = run.filter(pl.col("failed_count") > 0)
+    failed = sheet.chart(lossy).mark_rule(color=RED, strokeWidth=2.5).encode(
         x=x, y=alt.Y("failed_count:Q", axis=labels(labels=False, ticks=False, domain=False, grid=False), title=None),
         y2=alt.Y2Datum(0),
         tooltip=tooltips(from_ns_utc=words("chart.from"), failed_count__q=words("chart.failed")),
     )
-    # A layer without rows leaves the axes without an extent, and the picture without a size.
-    layers = [every] if run["failed_count"].sum() == 0 else [every, failed]
-    return alt.layer(*layers).properties(width=WIDTH, height=36)
+    return alt.layer(*([every] if lossy.is_empty() else [every, failed])).properties(width=WIDTH, height=36)
 
 
 def _requests(
@@ -115,7 +121,7 @@ def _requests(
         ),
         size=size_of(failures),
     )
-    layers = [*([] if band.is_empty() else [calm]), *([] if failures.is_empty() and not band.is_empty() else [marks])]
+    layers = [each for each, rows in ((calm, band), (marks, failures)) if not rows.is_empty()] or [marks]
     return alt.layer(*layers).properties(width=WIDTH, height=170)
 
 
@@ -139,23 +145,42 @@ def _lanes(lanes: pl.DataFrame, scale: alt.Scale, words: Words, sheet: Sheet) ->
         lane=words("chart.lane"), what=words("chart.what"), from_ns_utc=words("chart.from"),
         until_ns_utc=words("chart.until"), doubt_ms__q=words("chart.doubt"), reference=words("chart.evidence"),
     )
-    layers: list[alt.Chart] = []
-    for state, (color, height, is_filled) in _STATES.items():
-        these = rows.filter(pl.col("state") == state)
-        if these.is_empty():
-            continue
-        base = sheet.chart(these).encode(x=x, y=y, tooltip=hover)
-        layers.append(base.mark_bar(
-            height=height, clip=True, stroke=color, strokeWidth=1.5, minBandSize=2,
-            color=color if is_filled else "transparent", opacity=0.9 if is_filled else 1,
-        ).encode(x2="until_s:Q"))
-        if state in ("stopping", "config", "failed_config", "mark", "crashed"):
-            shape = {"stopping": "triangle-down", "mark": "diamond"}.get(state, "stroke")
-            layers.append(base.mark_point(
-                shape=shape, size=80, filled=shape != "stroke", color=color, opacity=1, clip=True,
-                angle=90 if shape == "stroke" else 0, yOffset=-7 if shape == "triangle-down" else 0,
-            ))
-    return alt.layer(*layers).properties(width=WIDTH, height=_ROW * len(order))
+    base = sheet.chart(_in_order(rows)).encode(x=x, y=y, tooltip=hover)
+    bars = base.mark_bar(clip=True, strokeWidth=1.5, minBandSize=2, opacity=0.9).encode(
+        x2="until_s:Q",
+        size=alt.Size("state:O", legend=None, scale=_scale({name: each[1] for name, each in _STATES.items()})),
+        stroke=alt.Stroke("state:N", legend=None, scale=_scale({name: each[0] for name, each in _STATES.items()})),
+        fill=alt.Fill("state:N", legend=None, scale=_scale({
+            name: color if is_filled else "transparent" for name, (color, _, is_filled) in _STATES.items()
+        })),
+    )
+    moments = rows.filter(pl.col("state").is_in(list(_SHAPES)))
+    layers = [bars]
+    if not moments.is_empty():
+        colors = _scale({name: _STATES[name][0] for name in _SHAPES})
+        layers.append(sheet.chart(_in_order(moments)).mark_point(size=80, opacity=1, clip=True).encode(
+            x=x, y=y, tooltip=hover, shape=alt.Shape("state:N", legend=None, scale=_scale(_SHAPES)),
+            stroke=alt.Stroke("state:N", legend=None, scale=colors),
+            fill=alt.Fill("state:N", legend=None, scale=colors),
+        ))
+    picture: alt.LayerChart | alt.FacetChart = alt.layer(*layers).resolve_scale(
+        size="independent", stroke="independent", fill="independent", shape="independent"
+    ).properties(width=WIDTH, height=_ROW * len(order))
+    return picture
+
+
+def _scale(values: Mapping[str, Any]) -> alt.Scale:
+    import altair as alt
+
+    return alt.Scale(type="ordinal", domain=list(values), range=list(values.values()))
+
+
+def _in_order(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows so that what matters more is drawn later."""
+    import polars as pl
+
+    places = {state: place for place, state in enumerate(_STATES)}
+    return rows.sort(pl.col("state").replace_strict(places, return_dtype=pl.Int64), maintain_order=True)
 
 
 def _order(rows: pl.DataFrame) -> list[str]:

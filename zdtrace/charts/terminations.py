@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from zdtrace.charts.base import (
     BLUE,
     GRAY,
     GREEN,
+    IN_PERIOD,
     PURPLE,
     RED,
     WIDTH,
@@ -17,6 +19,8 @@ from zdtrace.charts.base import (
     by_cost,
     cause_scales,
     labels,
+    period_params,
+    since_begin,
     size_of,
     tooltips,
     with_titles,
@@ -26,7 +30,7 @@ if TYPE_CHECKING:
     import altair as alt
     import polars as pl
 
-READS = ("findings.chart_terminations", "findings.chart_failures")
+READS = ("findings.chart_terminations", "findings.chart_failures", "findings.chart_window")
 # In the order in which they should happen: everybody learns of it, then the process ends.
 _STEPS = {"withdrawn": BLUE, "applied": PURPLE, "routed": GREEN, "signalled": RED, "exited": GRAY}
 _SHAPES = {
@@ -48,17 +52,32 @@ def draw(frames: Frames, words: Words, sheet: Sheet) -> alt.TopLevelMixin | None
     failures = with_titles(failures.filter(pl.col("since_deleted_ms").is_not_null()), words).with_columns(
         (pl.col("since_deleted_ms") / 1e3).alias("at_s"), pl.col("title").alias("row")
     )
+    failures = since_begin(failures, frames["findings.chart_window"])
     shown = [each for each in _STEPS if each in steps["step"].to_list()]
     rows = [
         *(row for step in shown for row in sorted(steps.filter(pl.col("step") == step)["row"].unique().to_list())),
         *(words.cause(each) for each in causes if each in failures["cause"].to_list()),
     ]
-    y = alt.Y("row:N", sort=rows, axis=labels(title=None, grid=True, ticks=False, domain=False))
-    x = alt.X("lo_s:Q", title=words("chart.since_deletion"), scale=alt.Scale(nice=False, zero=False, padding=14))
-    layers: list[alt.Chart] = [*_overlap(steps, words, sheet, x), *_marks(steps, words, sheet, x, y)]
+    # Said, not found from the rows: what is left of them in a period must not move the others.
+    y = alt.Y("row:N", sort=rows, scale=alt.Scale(domain=rows),
+              axis=labels(title=None, grid=True, ticks=False, domain=False))
+    x = alt.X("lo_s:Q", title=words("chart.since_deletion"), scale=alt.Scale(
+        domain=_span([*steps["lo_s"], *steps["hi_s"], *failures["at_s"]]), nice=False, zero=False, padding=14
+    ))
+    layers: list[alt.Chart | alt.LayerChart | alt.FacetChart] = [
+        *_overlap(steps, words, sheet, x), _marks(steps, words, sheet, x, y),
+    ]
     if not failures.is_empty():
         layers.append(_failures(failures, causes, words, sheet, y))
-    return alt.layer(*layers).properties(width=WIDTH, height=_ROW * len(rows))
+    picture: alt.LayerChart | alt.FacetChart = alt.layer(*layers).resolve_scale(
+        color="independent", shape="independent"
+    ).add_params(*period_params()).properties(width=WIDTH, height=_ROW * len(rows))
+    return picture
+
+
+def _span(values: Sequence[float | None]) -> list[float]:
+    known = [each for each in values if each is not None]
+    return [min(known), max(min(known) + 0.001, *known)]
 
 
 def _steps(terminations: pl.DataFrame, words: Words) -> pl.DataFrame:
@@ -91,31 +110,38 @@ def _overlap(steps: pl.DataFrame, words: Words, sheet: Sheet, x: alt.X) -> list[
     ]
 
 
-def _marks(steps: pl.DataFrame, words: Words, sheet: Sheet, x: alt.X, y: alt.Y) -> list[alt.Chart]:
+def _marks(
+    steps: pl.DataFrame, words: Words, sheet: Sheet, x: alt.X, y: alt.Y
+) -> alt.LayerChart | alt.FacetChart:
     import altair as alt
-    import polars as pl
 
     hover = tooltips(
         row=words("chart.what"), pod_name=words("chart.pod"), lo_s__q=words("chart.earliest"),
         hi_s__q=words("chart.latest"), reference=words("chart.evidence"),
     )
-    layers = []
-    for step, color in _STEPS.items():
-        base = sheet.chart(steps.filter(pl.col("step") == step)).encode(y=y, tooltip=hover)
-        layers += [
-            base.mark_rule(color=color, strokeWidth=5, opacity=0.3).encode(x=x, x2="hi_s:Q"),
-            base.mark_point(shape=_SHAPES[step], color=color, filled=True, size=90, opacity=0.95).encode(
-                x=alt.X("at_s:Q")
-            ),
-        ]
-    return layers
+    steps_seen = [step for step in _STEPS if step in steps["step"].to_list()]
+    color = alt.Color("step:N", legend=None, scale=alt.Scale(
+        domain=steps_seen, range=[_STEPS[step] for step in steps_seen]
+    ))
+    shape = alt.Shape("step:N", legend=None, scale=alt.Scale(
+        domain=steps_seen, range=[_SHAPES[step] for step in steps_seen]
+    ))
+    base = sheet.chart(steps).encode(y=y, tooltip=hover, color=color)
+    return alt.layer(
+        base.mark_rule(strokeWidth=5, opacity=0.3).encode(x=x, x2="hi_s:Q"),
+        base.mark_point(filled=True, size=90, opacity=0.95).encode(x=alt.X("at_s:Q"), shape=shape),
+    )
 
 
-def _failures(failures: pl.DataFrame, causes: list[str], words: Words, sheet: Sheet, y: alt.Y) -> alt.Chart:
+def _failures(
+    failures: pl.DataFrame, causes: list[str], words: Words, sheet: Sheet, y: alt.Y
+) -> alt.Chart:
     import altair as alt
 
     colors, shapes = cause_scales(causes, words)
-    marks: alt.Chart = sheet.chart(failures).mark_point(strokeWidth=1.4, opacity=0.8, filled=False).encode(
+    marks: alt.Chart = sheet.chart(failures).mark_point(strokeWidth=1.4, opacity=0.8, filled=False).transform_filter(
+        IN_PERIOD
+    ).encode(
         x=alt.X("at_s:Q"), y=y,
         size=size_of(failures),
         color=alt.Color("title:N", scale=colors, legend=None), shape=alt.Shape("title:N", scale=shapes, legend=None),

@@ -34,6 +34,7 @@ def demo(
     """
     from zdtrace.analysis.findings import find
     from zdtrace.recording.store import open_recording
+    from zdtrace.reporting.drawing import studio
     from zdtrace.reporting.files import check_free, write_text
     from zdtrace.reporting.html import as_html
     from zdtrace.reporting.language import language
@@ -43,16 +44,18 @@ def demo(
     if output is not None:
         check_free(output.with_name("report.html"), force=force)
     recording = output or Path(tempfile.mkdtemp(prefix="zdtrace-")) / "demo.zdtrace"
-    say("a real rollout: 3 pods behind nginx, 500 requests/s for 40 s; importing …")
-    _import_sample(recording, force=force)
-    findings = find(open_recording(recording))
-    diagnosis = findings.diagnosis
-    say("")
-    sys.stdout.write(shown(diagnosis, Output.TABLE))
-    sys.stdout.flush()
     page = recording.with_name("report.html")
     again = shlex.join(["zdtrace", "report", str(recording), "-o", str(page)])
-    write_text(page, as_html(findings, language("en"), command=again), force=force or output is None)
+    say("a real rollout: 3 pods behind nginx, 500 requests/s for 40 s; importing …")
+    with studio() as drawing:
+        _import_sample(recording, force=force)
+        findings = find(open_recording(recording))
+        diagnosis = findings.diagnosis
+        say("")
+        sys.stdout.write(shown(diagnosis, Output.TABLE))
+        sys.stdout.flush()
+        text = as_html(findings, language("en"), command=again, studio=drawing)
+        write_text(page, text, force=force or output is None)
     say("")
     say(f"the report: {page}")
     _say_next(recording, diagnosis.causes[0].exemplars[0])

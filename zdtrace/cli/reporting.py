@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,10 +15,9 @@ from zdtrace.cli.console import progress, say
 from zdtrace.errors import UsageError
 
 if TYPE_CHECKING:
-    import polars as pl
-
-    from zdtrace.analysis.diagnosis import Diagnosis
+    from zdtrace.analysis.diagnosis import Diagnosis, Rows
     from zdtrace.analysis.findings import Findings
+    from zdtrace.reporting.drawing import Studio
 
 _KINDS = (".html", ".md", ".json")
 _PICTURES = (".svg", ".png")
@@ -55,6 +55,7 @@ def report(
     from zdtrace.analysis.findings import find
     from zdtrace.recording.folders import open_recordings
     from zdtrace.recording.store import open_recording
+    from zdtrace.reporting.drawing import studio
     from zdtrace.reporting.files import check_free, write_text
 
     if output.suffix not in _KINDS:
@@ -76,12 +77,13 @@ def report(
     for path in pages:
         check_free(path, force=force)
     runs = []
-    with progress(len(pages)) as step:
+    with studio() if output.suffix == ".html" else nullcontext() as drawing, progress(2 * len(pages)) as step:
         for path, each in pages.items():
-            step(each.name)
+            step(f"{each.name}: why requests failed")
             findings = find(each, chosen(settings), baseline=before)
+            step(f"{each.name}: pictures and tables")
             command = shlex.join(["zdtrace", "report", str(each.folder), "-o", str(path), *options])
-            write_text(path, _written(findings, path.suffix, lang, command), force=force)
+            write_text(path, _written(findings, path.suffix, lang, command, drawing), force=force)
             runs.append((findings, path.name))
     if not is_one:
         from zdtrace.reporting.documents import history_page
@@ -91,7 +93,7 @@ def report(
     say(f"{output} written" + ("" if is_one else f", with {len(pages)} pages beside it"))
 
 
-def _written(findings: Findings, suffix: str, lang: Lang, command: str) -> str:
+def _written(findings: Findings, suffix: str, lang: Lang, command: str, drawing: Studio | None) -> str:
     from zdtrace.reporting.language import language
 
     if suffix == ".json":
@@ -104,15 +106,15 @@ def _written(findings: Findings, suffix: str, lang: Lang, command: str) -> str:
         return as_markdown(findings.diagnosis)
     from zdtrace.reporting.html import as_html
 
-    return as_html(findings, language(lang), command=command)
+    return as_html(findings, language(lang), command=command, studio=drawing)
 
 
-def _advice(diagnosis: Diagnosis, name: str) -> dict[str, pl.DataFrame] | None:
-    """Return the frames of the picture that a recommendation is drawn from."""
+def _rows(diagnosis: Diagnosis, name: str) -> dict[str, Rows]:
+    """Return the rows of one picture."""
     from zdtrace.analysis.recommendation import recommend_from
-    from zdtrace.reporting.advice import frames
+    from zdtrace.reporting import advice, pictures
 
-    return frames(recommend_from([diagnosis.engine])) if name == "dose" else None
+    return advice.rows(recommend_from([diagnosis.engine])) if name == "dose" else pictures.gathered(diagnosis, name)
 
 
 def chart(
@@ -146,7 +148,7 @@ def chart(
         raise UsageError(f"`{path}`: a picture is written as {' or '.join(_PICTURES)}")
     check_free(path, force=force)
     diagnosis = diagnose(open_recording(recording), chosen(settings))
-    found = pictures.specifications(diagnosis, language(lang), name, given=_advice(diagnosis, name))
+    found = pictures.specifications(_rows(diagnosis, name), language(lang), name)
     if name not in found:
         raise UsageError(f"`{recording}` holds nothing that `{name}` could show")
     if path.suffix == ".svg":

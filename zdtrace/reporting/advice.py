@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from markupsafe import Markup
 
+from zdtrace.analysis.diagnosis import Rows
 from zdtrace.analysis.recommendation import Answer, Recommendation
 from zdtrace.analysis.words import counted
 from zdtrace.reporting.language import Language
 from zdtrace.reporting.patch import Form, written
 from zdtrace.reporting.recommendation import claim_lines, price_lines
-
-if TYPE_CHECKING:
-    import polars as pl
 
 
 def context(found: Recommendation | None, words: Language) -> dict[str, Any] | None:
@@ -65,26 +63,18 @@ def _lists(found: Recommendation, words: Language) -> Iterator[tuple[str, list[s
     yield words("recommendation.notes"), [*warnings, *found.notes]
 
 
-def frames(found: Recommendation) -> dict[str, pl.DataFrame]:
-    """Return the frames of the picture `dose`."""
-    import polars as pl
-
+def rows(found: Recommendation) -> dict[str, Rows]:
+    """Return what the picture `dose` is drawn from."""
     marks = [("now", found.current_prestop_s)]
     if found.verdict is Answer.RECOMMENDED:
         marks.append(("recommended", found.prestop_s))
     return {
-        "doses": pl.DataFrame(
-            [
-                {
-                    "prestop_s": dose.prestop_s, "failed_certain": dose.failed_certain,
-                    "failed_possible": dose.failed_possible,
-                }
-                for dose in found.counterfactual
-            ],
-            schema={"prestop_s": pl.Int64, "failed_certain": pl.Int64, "failed_possible": pl.Int64},
+        "doses": Rows(
+            {"prestop_s": "BIGINT", "failed_certain": "BIGINT", "failed_possible": "BIGINT"},
+            [(each.prestop_s, each.failed_certain, each.failed_possible) for each in found.counterfactual],
         ),
-        "marks": pl.DataFrame(
-            [{"state": state, "prestop_s": float(value)} for state, value in marks if value is not None],
-            schema={"state": pl.String, "prestop_s": pl.Float64},
+        "marks": Rows(
+            {"state": "VARCHAR", "prestop_s": "DOUBLE"},
+            [(state, float(value)) for state, value in marks if value is not None],
         ),
     }

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from zdtrace.analysis.findings import Findings
 from zdtrace.printable import printable
 from zdtrace.reporting import advice, page, pictures
+from zdtrace.reporting.drawing import Studio, draw
 from zdtrace.reporting.language import Language
 from zdtrace.resources import folder
 from zdtrace.version import __version__
@@ -24,26 +25,29 @@ _SECTIONS = (
 _LONGEST = 2_000
 
 
-def as_html(findings: Findings, words: Language, *, command: str) -> str:
-    """Return the page. `command` is what writes it again."""
+def as_html(findings: Findings, words: Language, *, command: str, studio: Studio | None = None) -> str:
+    """Return the page. `command` is what writes it again; `studio` draws its pictures while the rest is gathered."""
     from markupsafe import Markup
 
     from zdtrace.charts.look import config
 
-    advice_frames = advice.frames(findings.recommendation) if findings.recommendation else None
-    specifications = pictures.specifications(findings.diagnosis, words, given=advice_frames)
-    stills = {name: Markup(pictures.svg(each, prefix=name)) for name, each in specifications.items()}  # noqa: S704 - vl-convert escapes the texts in it
-    data = {
-        **page.data(findings, words),
-        "pictures": specifications,
+    rows = pictures.gathered(findings.diagnosis)
+    if findings.recommendation is not None:
+        rows |= advice.rows(findings.recommendation)
+    waiting = studio.draw(rows, words) if studio is not None else None
+    context = page.context(findings, words, command=command)
+    data = page.data(findings, words)
+    template = environment_of(words).get_template("report.html.jinja")
+    runtime, script = _closed(pictures.runtime()), _closed(shipped("js/report.js"))
+    drawn = waiting.result() if waiting is not None else draw(rows, words)
+    data |= {
+        "pictures": {name: each.specification for name, each in drawn.items()},
         "looks": {"light": config(is_dark=False), "dark": config(is_dark=True)},
     }
-    environment = environment_of(words)
-    runtime, script = _closed(pictures.runtime()), _closed(shipped("js/report.js"))
-    return environment.get_template("report.html.jinja").render(
-        **page.context(findings, words, command=command),
+    return template.render(
+        **context,
         sections=[each for each in _SECTIONS if each != "before_after" or findings.comparison],
-        pictures=stills,
+        pictures={name: Markup(each.still) for name, each in drawn.items()},  # noqa: S704 - vl-convert escapes the texts in it
         policy=policy_of(runtime, script),
         css=Markup(shipped("css/report.css")),  # noqa: S704 - our own
         runtime=Markup(runtime),  # noqa: S704 - Vega's own

@@ -79,7 +79,7 @@ def data(findings: Findings, words: Language) -> dict[str, Any]:
         "recording": findings.diagnosis.recording,
         "words": {
             key: words.template(key)
-            for key in words.english if key.startswith(("requests.", "triggers.", "reproduce.cop"))
+            for key in words.english if key.startswith(("requests.", "triggers.", "reproduce.cop", "lanes.only"))
         },
     }
 

@@ -13,27 +13,29 @@ from typing import TYPE_CHECKING, Any
 from zdtrace.reporting.language import Language
 
 if TYPE_CHECKING:
-    import polars as pl
-
-    from zdtrace.analysis.diagnosis import Diagnosis
+    from zdtrace.analysis.diagnosis import Diagnosis, Rows
 
 _SVG_FONTS = 'sans-serif, "Noto Sans CJK SC", "WenQuanYi Zen Hei"'
 
 
-def specifications(
-    diagnosis: Diagnosis, words: Language, *names: str, given: Mapping[str, pl.DataFrame] | None = None
-) -> dict[str, dict[str, Any]]:
+def gathered(diagnosis: Diagnosis, *names: str) -> dict[str, Rows]:
+    """Return the rows that the named pictures are drawn from, by default all; a recommendation's are not among them."""
+    from zdtrace.charts import PICTURES
+
+    queries = {query for name in names or PICTURES for query in PICTURES[name].reads if "." in query}
+    return {query: diagnosis.table(query) for query in sorted(queries)}
+
+
+def specifications(rows: Mapping[str, Rows], words: Language, *names: str) -> dict[str, dict[str, Any]]:
     """Return the Vega-Lite specification of the named pictures, by default of all that have something to show.
 
-    `given` are frames that no query has; a picture that lacks one is left out.
+    A picture whose rows were not given is left out.
     """
     from zdtrace.charts import PICTURES
 
-    found, frames = {}, dict(given or {})
+    frames = {name: each.frame() for name, each in rows.items()}
+    found = {}
     for picture in (PICTURES[name] for name in names or PICTURES):
-        for query in picture.reads:
-            if query not in frames and "." in query:
-                frames[query] = diagnosis.frame(query)
         if not frames.keys() >= set(picture.reads):
             continue
         specification = picture.specification(frames, words)
@@ -51,9 +53,10 @@ def svg(specification: Mapping[str, Any], *, prefix: str = "", is_dark: bool = F
     text: str = vl_convert.vegalite_to_svg(dict(specification), config=config(is_dark=is_dark, fonts=_SVG_FONTS))
     # The page says in one sentence what a picture shows; a role without a name for each group of marks is only noise.
     text = re.sub(r' role="graphics-[a-z]+"| aria-roledescription="[^"]*"', "", text)
-    if prefix:
-        text = re.sub(r'(\bid="|url\(#)(?=[a-z]+\d)', rf"\g<1>{prefix}-", text)
-    return text
+    # Vega numbers what it clips over all that it ever drew: counted anew, the same rows give the same text.
+    ids = re.findall(r'\bid="([a-z]+\d+)"', text)
+    names = {name: f"{prefix or 'picture'}-{place}" for place, name in enumerate(ids)}
+    return re.sub(r'(\bid="|url\(#)([a-z]+\d+)', lambda found: found[1] + names.get(found[2], found[2]), text)
 
 
 def png(specification: Mapping[str, Any], *, scale: float = 2, is_dark: bool = False) -> bytes:

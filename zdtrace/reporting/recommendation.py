@@ -121,6 +121,17 @@ def claim_lines(found: Recommendation) -> Iterable[str]:
             f"with {claim.confidence:.0%} confidence, at least {words.at_least(claim.coverage)} of rollouts like these "
             f"need no longer one ({rollouts} recorded)"
         )
+    drain = found.drain
+    if found.grace_period_s is not None and drain.claim.coverage:
+        yield (
+            f"grace period: at least {words.at_least(drain.claim.coverage)} of rollouts finish what runs at SIGTERM "
+            f"within {drain.seconds:.2f} s ({drain.claim.rollouts} in which something ran)"
+        )
+    elif found.grace_period_s is not None:
+        yield (
+            f"grace period: no claim, no request was seen to finish after SIGTERM; all but one of 1000 answers take "
+            f"{drain.answer_s:.2f} s at most"
+        )
     if found.more_runs:
         more = ", ".join(f"{count} more for {coverage:.0%}" for count, coverage in found.more_runs[:3])
         yield f"to claim it of more: {more}"
