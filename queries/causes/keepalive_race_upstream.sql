@@ -4,6 +4,7 @@
 -- Clause: was sent over an idle connection that the pod was just closing
 -- Remedy: an idle timeout of the server that is longer than the proxy's; let the proxy try again what is safe
 --               to repeat
+-- Where: connection
 -- Fixed by: keepalive
 -- Prestop helps: no
 -- Not when: the pod was ending or had crashed, the connection was new, or it had been used a moment before

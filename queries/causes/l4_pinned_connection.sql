@@ -5,6 +5,8 @@
 -- Clause: was sent over an old connection to a pod that was long withdrawn
 -- Remedy: close connections while draining (Connection: close, GOAWAY), limit their age, or balance each
 --               request (HTTP proxy, mesh)
+-- Where: shutdown
+-- Fixed by: close_connections
 -- Prestop helps: no: it only delays it
 -- Not when: a proxy chose the pod for each request, or the request began before the path to the pod was taken
 --               away

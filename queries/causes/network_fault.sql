@@ -5,6 +5,8 @@
 -- Clause: was not carried by the network to a pod that was alive
 -- Remedy: look at network policies, connection tracking (`nf_conntrack` full or stale) and routes between the
 --               nodes
+-- Where: connection
+-- Fixed by: fix_network
 -- Prestop helps: no: no pod's end is the cause
 -- Not when: the pod or its node was ending, gone or starting: silence is then theirs
 -- Grain: one row per failed attempt that it explains

@@ -5,6 +5,8 @@
 -- Clause: came just after the route to the pods had been switched
 -- Remedy: let the new backend be ready before the switch, keep the old one until connections are done, shift by
 --               weight
+-- Where: routing
+-- Fixed by: ready_first
 -- Prestop helps: no
 -- Not when: nothing that leads to the pods was changed within seconds before
 -- Grain: one row per failed attempt that it explains

@@ -4,6 +4,8 @@
 -- Clause: went to a new pod that did not answer in time yet
 -- Remedy: warm up before the readiness probe succeeds; minReadySeconds; slow start in the proxy; CPU for the
 --               start
+-- Where: startup
+-- Fixed by: warm_up
 -- Prestop helps: no
 -- Not when: older pods were as slow at that time: then there was too much load, or what they depend on was slow
 -- Grain: one row per failed attempt that it explains

@@ -1,4 +1,4 @@
-"""What the grace period must leave after SIGTERM: a bound over rollouts, with a claim."""
+"""What the grace period must leave after SIGTERM, and that each remedy has its words and, where it can, its number."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from zdtrace.analysis.catalog import library
 from zdtrace.analysis.draining import Drain, drain_of
 from zdtrace.analysis.floors import keepalive_s
-from zdtrace.analysis.remedies import by_cause
+from zdtrace.analysis.remedies import WORDS, by_cause, fixed_by
+from zdtrace.reporting.language import language
 
 
 def pod(rollout: int, drain_s: float | None, *, cut: int = 0) -> tuple[tuple[str, int], dict[str, Any]]:
@@ -72,3 +74,11 @@ def test_the_remedy_for_idle_connections_says_its_number() -> None:
     assert found.why == (
         "let the server keep idle connections longer than the proxy does: 65 s (against keepalive_race_upstream)"
     )
+
+
+def test_every_cause_says_what_fixes_it_in_words_and_on_which_side_it_lies() -> None:
+    sides = {key.removeprefix("where.") for key in language("en").english if key.startswith("where.")}
+    for query in library().values():
+        if query.schema == "causes" and query.name != "every":
+            assert fixed_by(query.name) in WORDS.keys() - {"other"}, query.name
+            assert query.fields.get("Where") in sides - {"unknown"}, query.name

@@ -18,6 +18,8 @@ WORDS: Mapping[str, str] = {
     GRACE_PERIOD: "raise terminationGracePeriodSeconds",
     DRAIN: "finish running requests after SIGTERM, then exit",
     "readiness_probe": "let a readiness probe (a startup probe for slow starts) ask the port that serves",
+    "warm_up": "warm the application up before its readiness probe succeeds, or let the proxy start it slowly",
+    "ready_first": "switch a route only once the pods behind it are ready, and keep the old ones until they drained",
     "replicas": "keep pods to send to: 2 replicas or more, maxUnavailable 0, a PodDisruptionBudget",
     KEEPALIVE: "let the server keep idle connections longer than the proxy does",
     "close_connections": "let the server close kept-alive connections once it ends (Connection: close)",

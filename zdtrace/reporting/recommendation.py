@@ -121,6 +121,9 @@ def claim_lines(found: Recommendation) -> Iterable[str]:
             f"with {claim.confidence:.0%} confidence, at least {words.at_least(claim.coverage)} of rollouts like these "
             f"need no longer one ({rollouts} recorded)"
         )
+    if found.more_runs:
+        more = ", ".join(f"{count} more for {coverage:.0%}" for count, coverage in found.more_runs[:3])
+        yield f"to claim it of more: {more}"
     drain = found.drain
     if found.grace_period_s is not None and drain.claim.coverage:
         yield (
@@ -132,9 +135,6 @@ def claim_lines(found: Recommendation) -> Iterable[str]:
             f"grace period: no claim, no request was seen to finish after SIGTERM; all but one of 1000 answers take "
             f"{drain.answer_s:.2f} s at most"
         )
-    if found.more_runs:
-        more = ", ".join(f"{count} more for {coverage:.0%}" for count, coverage in found.more_runs[:3])
-        yield f"to claim it of more: {more}"
 
 
 def _curve(found: Recommendation, width: int, style: Style) -> str:
