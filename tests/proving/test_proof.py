@@ -19,7 +19,7 @@ from zdtrace.proving.proof import Outcome, Proof
 from zdtrace.recording.store import open_recording
 from zdtrace.reporting.language import language
 from zdtrace.reporting.layout import Style
-from zdtrace.reporting.pictures import specifications, svg
+from zdtrace.reporting.pictures import gathered, specifications, svg
 from zdtrace.reporting.proof import plan_lines, table
 from zdtrace.reporting.proof_page import proof_page
 from zdtrace.resources import folder
@@ -125,5 +125,5 @@ def test_the_picture_of_a_rollout_without_loss_has_a_size(tmp_path: Path) -> Non
     # A layer without rows once left it infinitely large: nothing was seen of a rollout that had gone well.
     import_paths(sorted(CLEAN.glob("*.zst")), tmp_path / "a")
     found = diagnose(open_recording(tmp_path / "a"))
-    lanes = specifications(found, language("en"), "lanes")["lanes"]
+    lanes = specifications(gathered(found, "lanes"), language("en"), "lanes")["lanes"]
     assert "Infinity" not in svg(lanes)

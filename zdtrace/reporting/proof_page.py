@@ -82,7 +82,7 @@ def _sides(
     for name, diagnosis in (("before", before), ("after", after)):
         if diagnosis is None:
             continue
-        lanes = pictures.specifications(diagnosis, words, "lanes").get("lanes")
+        lanes = pictures.specifications(pictures.gathered(diagnosis, "lanes"), words, "lanes").get("lanes")
         yield {
             "heading": words(f"proof.recording_{name}", name=diagnosis.recording),
             "sentence": words.sentence(diagnosis), "page": pages.get(diagnosis.recording),
