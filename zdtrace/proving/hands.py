@@ -22,7 +22,7 @@ from zdtrace.errors import ClusterError, UsageError
 from zdtrace.proving.treatment import Treatment
 
 ACTION = "prove"
-TURN = "zdtrace.github.io/proof"
+TURN = "zdtrace.io/proof"
 """The annotation of the pod template that is changed to restart it."""
 _ANNOTATIONS = ("spec", "template", "metadata", "annotations")
 _AT = (*_ANNOTATIONS, TURN)

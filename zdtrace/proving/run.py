@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,9 +13,11 @@ from pathlib import Path
 from zdtrace.analysis.comparison import Comparison, compare
 from zdtrace.analysis.diagnosis import diagnose
 from zdtrace.chaos.cluster import Cluster, Ref
+from zdtrace.chaos.guards import CONTROLLERS, DISABLED, LABEL, SYSTEM
 from zdtrace.chaos.journal import ActionJournal, Header, new_id
+from zdtrace.chaos.lease import RENEW_EVERY_S, Lease
 from zdtrace.chaos.workloads import Workload, read_workload
-from zdtrace.collectors.api import Api
+from zdtrace.collectors.api import Api, ApiFailure
 from zdtrace.collectors.recorder import Ingress, Wanted
 from zdtrace.errors import UsageError, ZdtraceError
 from zdtrace.proving.bench import ClusterBench, Interrupted
@@ -31,7 +34,6 @@ _AROUND_S = 8.0
 """What a recording takes beside its load: to begin to listen, to listen on, to be taken in. Measured in the end."""
 _SETTLE_S = 60.0
 """What a change and putting it back take at about, before it is known."""
-_FORBIDDEN = ("kube-system", "kube-public", "kube-node-lease")
 Say = Callable[[str], None]
 
 
@@ -65,14 +67,18 @@ class Prepared:
 
 def prepare(cluster: Cluster, wish: Wish) -> Prepared:
     """Look at the workload and plan. Changes nothing. Raises UsageError, ClusterError."""
-    if wish.ref.namespace in _FORBIDDEN:
-        raise UsageError(f"nothing is restarted in {wish.ref.namespace}", hint="name a workload of your own")
+    if wish.ref.namespace in (*SYSTEM, *CONTROLLERS):
+        raise UsageError(
+            f"nothing is restarted in {wish.ref.namespace}: others depend on it", hint="name a workload of your own"
+        )
     if any(each.namespace == wish.ref.namespace and each.selector is None for each in wish.ingresses):
         raise UsageError(
             f"{wish.ref.namespace} is where the ingress controller runs: what it proves would be about itself",
             hint="name the controller's pods with --ingress NS/SELECTOR if the workload is another one",
         )
     workload = read_workload(cluster, wish.ref)
+    if workload.labels.get(LABEL) == DISABLED:
+        raise UsageError(f"{wish.ref.words} says {LABEL}={DISABLED}", hint="its owners want it left alone: ask them")
     check_may_be_restarted(workload)
     load_s = duration_s(wish.command)
     each_s = None if load_s is None else load_s + wish.after_s + _AROUND_S
@@ -93,7 +99,7 @@ def run(
     wish = prepared.wish
     began_at, began = datetime.now(UTC), time.monotonic()
     course = Course(prepared.plan)
-    with signals() as heard, _journal(api, prepared) as journal:
+    with signals() as heard, _alone(api, prepared, heard, say) as holder, _journal(api, prepared, holder) as journal:
         bench = _bench(api, prepared, journal, heard, say, began)
         campaign = Campaign(bench, prepared.plan, confirm, say, wish.budget_s)
         try:
@@ -128,7 +134,38 @@ def _bench(
 
 
 @contextlib.contextmanager
-def _journal(api: Api, prepared: Prepared) -> Iterator[ActionJournal]:
+def _alone(api: Api, prepared: Prepared, heard: Heard, say: Say) -> Iterator[str]:
+    """Hold the workload's lease, so that nobody else experiments with it meanwhile; gives its holder's name.
+
+    Who loses it stops. Raises Refused when somebody else has it.
+    """
+    lease = Lease(api, prepared.workload.ref)
+    lease.take()
+    done = threading.Event()
+
+    def renew() -> None:
+        while not done.wait(RENEW_EVERY_S):
+            try:
+                is_held = lease.renew()
+            except ApiFailure:
+                continue  # asked again; whoever writes learns of it, too
+            if not is_held:
+                say(f"somebody else has taken the lease {lease.name}: stopping")
+                heard.stop.set()
+                return
+
+    keeper = threading.Thread(target=renew, name="lease", daemon=True)
+    keeper.start()
+    try:
+        yield lease.holder
+    finally:
+        done.set()
+        keeper.join(RENEW_EVERY_S)
+        lease.release()
+
+
+@contextlib.contextmanager
+def _journal(api: Api, prepared: Prepared, holder: str) -> Iterator[ActionJournal]:
     wish = prepared.wish
     try:
         wish.folder.mkdir(parents=True, exist_ok=True)
@@ -136,6 +173,7 @@ def _journal(api: Api, prepared: Prepared) -> Iterator[ActionJournal]:
         raise ZdtraceError(f"`{wish.folder}` cannot be made: {error.strerror}") from error
     header = Header(
         id=new_id("prove"), experiment=f"prove {wish.ref.words}", target=prepared.workload.ref, server=api.server,
+        lease=holder,
     )
     with ActionJournal(wish.folder / JOURNAL, header) as journal:
         yield journal
