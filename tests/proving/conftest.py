@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_cluster import FakeCluster
 
 from zdtrace.analysis.advice import Answer
 from zdtrace.analysis.patching import change_of
@@ -13,6 +15,9 @@ from zdtrace.analysis.propagation import Claim
 from zdtrace.analysis.recommendation import Recommendation
 from zdtrace.analysis.remedies import Remedy
 from zdtrace.analysis.workloads import Versions
+from zdtrace.chaos.cluster import Cluster, Ref
+from zdtrace.chaos.workloads import Workload, read_workload
+from zdtrace.collectors.api import Access, connect
 from zdtrace.proving.treatment import Treatment, treatment
 
 Manifest = dict[str, Any]
@@ -72,3 +77,23 @@ def sleeps(workload: Callable[..., Any], advice: Callable[..., Recommendation]) 
         return judge
 
     return make
+
+
+@pytest.fixture
+def workload_of() -> Callable[..., Workload]:
+    """A workload of the namespace `shop` as the API server has it."""
+    return lambda cluster, name: read_workload(cluster, Ref(kind="Deployment", name=name, namespace="shop"))
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeCluster]:
+    with FakeCluster() as found:
+        found.deploy("demo")
+        yield found
+
+
+@pytest.fixture
+def cluster(fake: FakeCluster, tmp_path: Path) -> Iterator[Cluster]:
+    api = connect(Access(kubeconfig=str(fake.kubeconfig(tmp_path)), timeout_s=5))
+    yield Cluster(api)
+    api.close()
