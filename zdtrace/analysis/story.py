@@ -209,6 +209,7 @@ def _cause(engine: Engine, verdict: Mapping[str, Any], name: str | None) -> Caus
         return None
     own = [column for column in query.columns if column.name not in EVERY_CAUSE_COLUMNS]
     names = ["tier", "weight", *(column.name for column in own)]
+    engine.make(query.full_name)
     row = engine.rows(
         f"select {', '.join(names)} from causes.{name} where request_id = ? and attempt = ?"
         " order by pod_uid is distinct from ?, tier, weight desc limit 1",
