@@ -16,7 +16,7 @@ import time
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 from fake_rbac import Attributes, Rules, attributes
@@ -72,7 +72,7 @@ class FakeApi:
         self.page = 1000
         self.clock_ahead_s = 0.0
 
-    def __enter__(self) -> FakeApi:
+    def __enter__(self) -> Self:
         fake = self
 
         class Handler(BaseHTTPRequestHandler):

@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from fake_api import SERVED, FakeApi, Found
+from fake_rbac import attributes
 
 PATCHES = {"application/json-patch+json", "application/merge-patch+json", "application/strategic-merge-patch+json"}
 
@@ -131,7 +132,8 @@ class FakeCluster(FakeApi):
         namespace = None
         if rest[0] == "namespaces" and len(rest) > 2:
             namespace, rest = rest[1], rest[2:]
-        if rest[0] in self.refused:
+        asked = attributes(verb, request.path)
+        if rest[0] in self.refused or (asked is not None and not self._allows(asked)):
             self._status(request, 403, f"{rest[0]} is forbidden")
         elif verb == "POST" and rest[-1] == "eviction":
             self._evict(request, rest[1], namespace, body)

@@ -34,7 +34,8 @@ def attributes(method: str, target: str) -> Attributes | None:
     resource, name = rest[0], rest[1] if len(rest) > 1 else ""
     if len(rest) > 2:
         resource += f"/{rest[2]}"
-    verb = "create" if method == "POST" else "get" if name else "watch" if query.get("watch") == "true" else "list"
+    read = "get" if name else "watch" if query.get("watch") == "true" else "list"
+    verb = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}.get(method, read)
     selected = query.get("fieldSelector", "")
     return Attributes(verb, group, resource, namespace, name or selected.removeprefix("metadata.name="))
 

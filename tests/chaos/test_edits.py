@@ -100,6 +100,17 @@ def test_what_controllers_write_by_themselves_is_no_change_of_ours() -> None:
     assert changes_between(before, after) == ()
 
 
+@pytest.mark.parametrize(("path", "before", "after", "words"), [
+    (("spec", "replicas"), 3, MISSING, "spec.replicas: 3 -> (not set)"),
+    (("spec", "env", 0, "value"), "hunter1", "hunter2", "spec.env[0].value: *** -> ***"),
+    (("spec", "env"), [{"name": "A", "value": "hunter1"}], [], "spec.env: [A] -> []"),
+    (("spec", "x"), MISSING, {"password": "hunter2"}, "spec.x: (not set) -> {password}"),
+    (("spec", "args", 1), "--token=hunter2", "--token=hunter3", "spec.args[1]: --token=*** -> --token=***"),
+])
+def test_what_is_shown_of_a_change_holds_no_secret(path: Any, before: Any, after: Any, words: str) -> None:
+    assert Change(path, before, after).words == words
+
+
 def test_a_missing_right_says_where_rights_come_from(fake: FakeCluster, cluster: Cluster, demo: Ref) -> None:
     fake.deploy("demo")
     fake.refused = {"deployments"}

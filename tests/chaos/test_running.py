@@ -6,10 +6,12 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from fake_cluster import FakeCluster, same_chance
+from fake_rbac import Rules
 
 from zdtrace.chaos.cluster import Cluster
 from zdtrace.chaos.experiment import Experiment
@@ -20,6 +22,7 @@ from zdtrace.chaos.lease import Lease
 from zdtrace.chaos.live import parsed
 from zdtrace.chaos.outcomes import Outcome
 from zdtrace.chaos.running import run
+from zdtrace.collectors.rights import Reach, manifests, of_experiments, of_recording
 from zdtrace.sessions.session import Heard
 
 Parse = Callable[..., Experiment]
@@ -31,9 +34,11 @@ UP = {"scale": {"by": 2, "pause": "0.2s"}}
 def start(fake: FakeCluster, cluster: Cluster, tmp_path: Path) -> Callable[..., Outcome]:
     """Run an experiment; what is said is thrown away."""
 
-    def started(experiment: Experiment, heard: Heard | None = None) -> Outcome:
+    def started(
+        experiment: Experiment, heard: Heard | None = None, say: Callable[[str], None] = lambda _: None
+    ) -> Outcome:
         return run(
-            experiment, cluster.api, tmp_path / "runs", heard=heard or Heard(), say=lambda _: None,
+            experiment, cluster.api, tmp_path / "runs", heard=heard or Heard(), say=say,
             chance=same_chance(),
         )
 
@@ -73,6 +78,44 @@ def test_nothing_is_written_when_it_is_refused(
         start(parse(UP, **QUICK, safety={"namespaces": []}))
     assert fake.writes == []
     assert not (tmp_path / "runs").exists()
+
+
+def test_the_rights_that_rbac_prints_are_enough_for_every_action_and_every_undoing(
+    fake: FakeCluster, parse: Parse, start: Callable[..., Outcome]
+) -> None:
+    fake.deploy("demo", replicas=4)
+    fake.deploy("edge", namespace="edge")
+    backend = {"service": {"name": "demo", "port": {"number": 80}}}
+    canary = {"nginx.ingress.kubernetes.io/canary": "true"}
+    fake.put("ingresses", {
+        "metadata": {"name": "demo", "namespace": "shop", "uid": "i", "annotations": canary},
+        "spec": {"defaultBackend": backend},
+    })
+    fake.put("endpointslices", {
+        "metadata": {
+            "name": "next", "namespace": "shop", "uid": "e", "labels": {"kubernetes.io/service-name": "next"},
+        },
+        "endpoints": [{"conditions": {"ready": True}}],
+    })
+    for name in ("node1", "node2"):
+        ready = {"conditions": [{"type": "Ready", "status": "True"}]}
+        fake.put("nodes", {"metadata": {"name": name, "uid": name}, "spec": {}, "status": ready})
+    reach = Reach(namespace="shop", ingresses=("edge",))
+    rights = [*of_recording(reach), *of_experiments("shop", reach.ingresses)]
+    fake.rules = Rules(manifests(rights, {"kind": "User", "name": "me"}, "zdtrace"))
+    said: list[str] = []
+    experiment = parse(
+        "deletePods", "evictPods", "rolloutRestart", UP, {"changeTemplate": {"image": "demo:v2"}}, "restartIngress",
+        {"switchBackend": {"ingress": "demo", "from": "demo", "to": "next"}},
+        {"canaryWeight": {"ingress": "demo", "weight": 5}}, {"drainNode": {"node": "node1"}},
+        ingress=[{"namespace": "edge", "workload": "deployment/edge"}],
+        safety={"namespaces": ["shop", "edge"], "nodes": ["node1"], "maxShare": 1, "minReady": 0},
+        **QUICK,
+    )
+    experiment = replace(experiment, actions=tuple(replace(each, pause_s=0.0) for each in experiment.actions))
+    outcome = start(experiment, say=said.append)
+    assert (outcome.state, outcome.reason, outcome.is_undone) == ("finished", "", True)
+    assert not [each for each in said if "Event" in each]
 
 
 def test_two_experiments_on_one_workload_exclude_each_other(

@@ -9,10 +9,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from zdtrace.recording.redaction import MASK, redact_text
+
 Path = tuple[str | int, ...]
 Operation = dict[str, Any]
 _EDITED = (("metadata", "labels"), ("metadata", "annotations"), ("spec",), ("data",))
 """The parts of an object that an edit may change; the API server writes the rest by itself."""
+_SECRET = frozenset({"env", "envFrom", "data"})
+_LONGEST = 80
 _OWN_ANNOTATIONS = frozenset({"deployment.kubernetes.io/revision", "deprecated.daemonset.template.generation"})
 """Written by controllers when something else changes."""
 
@@ -40,9 +44,10 @@ class Change:
 
     @property
     def words(self) -> str:
-        """Name the change for people: `spec.replicas: 3 -> 5`."""
+        """Name the change for people: `spec.replicas: 3 -> 5`. Values that may be secret are not in it."""
         where = "".join(f"[{each}]" if isinstance(each, int) else f".{each}" for each in self.path).lstrip(".")
-        return f"{where}: {_shown(self.before)} -> {_shown(self.after)}"
+        is_secret = not _SECRET.isdisjoint(self.path)
+        return f"{where}: {_shown(self.before, is_secret)} -> {_shown(self.after, is_secret)}"
 
     def as_json(self) -> dict[str, Any]:
         """Return the change for a journal; what is missing is left out."""
@@ -132,8 +137,14 @@ def _pointer(path: Path) -> str:
     return "".join("/" + str(each).replace("~", "~0").replace("/", "~1") for each in path)
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Any, is_secret: bool) -> str:
+    """Return a value for people, and for Events and marks, where secrets must not be: of lists and maps the names."""
     if value is MISSING:
         return "(not set)"
-    text = str(value)
-    return text if len(text) <= 80 else f"{text[:77]}…"
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(map(str, value))}}}"
+    if isinstance(value, list):
+        names = [str(each.get("name", "…")) if isinstance(each, Mapping) else "…" for each in value]
+        return f"[{', '.join(names)}]"
+    text = MASK if is_secret else redact_text(str(value))
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST - 1]}…"

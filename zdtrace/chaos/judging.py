@@ -86,8 +86,8 @@ def judge(experiment: Experiment, outcome: Outcome) -> Judged:
         (recording,) = open_recordings(outcome.recording)
         findings = find(recording)
         broken = tuple(each.text for each in limits(experiment.report.fail_on) if each.is_over(findings.diagnosis))
-    except ZdtraceError as error:
-        outcome.unsteady.append(f"the recording cannot be judged: {error.message}")
+    except Exception as error:  # whatever is wrong with the analysis, the run's own line must not be lost
+        outcome.unsteady.append(f"the recording cannot be judged: {getattr(error, 'message', repr(error)[:200])}")
     runs = outcome.journal.parent / RUNS
     judged = Judged(
         outcome=outcome, target=experiment.target.words, namespace=str(experiment.target.namespace), findings=findings,

@@ -67,7 +67,7 @@ def rbac(
         config_maps=tuple(_named(each, "--configmap") for each in config_map or ()) or rights.CONTROLLER_CONFIG_MAPS,
         has_node_settings=node_settings,
     )
-    wanted = [*rights.of_recording(reach), *(rights.of_experiments(reach.namespace) if chaos else ())]
+    wanted = [*rights.of_recording(reach), *(rights.of_experiments(reach.namespace, reach.ingresses) if chaos else ())]
     objects: list[dict[str, object]] = []
     if user or group:
         kind = "User" if user else "Group"

@@ -81,7 +81,7 @@ def node_settings() -> Right:
     )
 
 
-def of_experiments(namespace: str | None) -> tuple[Right, ...]:
+def of_experiments(namespace: str | None, ingresses: Iterable[str] = ()) -> tuple[Right, ...]:
     """Return what `zdtrace chaos` and `zdtrace prove` need beside a recording's rights."""
     def right(group: str, resource: str, *verbs: str, home: str | None = namespace, without: str) -> Right:
         source = f"experiments: {resource}"
@@ -98,7 +98,16 @@ def of_experiments(namespace: str | None) -> tuple[Right, ...]:
         right("policy", "poddisruptionbudgets", "get", without="keeping to budgets"),
         right("coordination.k8s.io", "leases", "get", "create", "update", "delete", without="one experiment at a time"),
         right("", "events", "create", "patch", without="telling in the cluster what was done"),
+        right("networking.k8s.io", "ingresses", "get", "patch", without="switching backends, and undoing it"),
         right("", "nodes", "get", "patch", home=None, without="cordoning nodes, and undoing it"),
+        *(
+            each for home in dict.fromkeys(ingresses) if home != namespace and namespace is not None for each in (
+                right("", "pods", "get", home=home, without="reloading the ingress controller"),
+                right("", "pods/exec", "get", "create", home=home, without="reloading the ingress controller"),
+                right("apps", "deployments", "get", "patch", home=home, without="restarting the ingress controller"),
+                right("apps", "daemonsets", "get", "patch", home=home, without="restarting the ingress controller"),
+            )
+        ),
     )
 
 
