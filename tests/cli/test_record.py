@@ -200,3 +200,18 @@ def test_what_was_killed_before_it_began_is_no_recording_in_the_way(program: Pro
         _, said = process.communicate(timeout=60)
     assert process.returncode == 0, said
     assert program.count("requests") == 0
+
+
+def test_of_a_log_that_another_program_writes_what_it_gains_meanwhile_is_taken_in(
+    fake: FakeApi, program: Program
+) -> None:
+    line = 'I{day} 00:00:0{second}.000000       1 proxier.go:1] "SyncProxyRules complete" elapsed="20ms"\n'
+    log, day = program.folder / "kube-proxy.log", time.strftime("%m%d", time.gmtime())
+    log.write_text(line.format(day=day, second=1))
+    with program.start("--log", str(log), "--after", "0s", *program.load(30)) as process:
+        program.until_recording()
+        with log.open("a") as file:
+            file.write(line.format(day=day, second=2) + line.format(day=day, second=3) + "I1127 half a li")
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    assert program.count("proxy_events") == 2

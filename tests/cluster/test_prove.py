@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ def prove(lab: Lab, folder: Path, *words: str, code: int = 0, timeout: float = 5
     """Prove the demo. Returns the JSON; whatever it did, the workload is as it was."""
     before = template(lab)
     said = lab.run(
-        "env", "-C", folder.parent, "python3", "-m", "zdtrace", "prove", "deployment/demo", "-n", "default",
+        "env", "-C", folder.parent, sys.executable, "-m", "zdtrace", "prove", "deployment/demo", "-n", "default",
         "--ingress", "nginx-ingress", "--yes", "--into", folder, "-o", "json", *words, timeout=timeout, check=False,
     )
     assert said.returncode == code, f"{said.returncode}\n{said.stderr}"
@@ -89,7 +90,7 @@ def test_sigterm_in_the_middle_puts_the_workload_back(lab: Lab, tmp_path: Path) 
     before, talk = template(lab), tmp_path / "talk"
     with talk.open("w") as said:
         process = lab.start(
-            "python3", "-m", "zdtrace", "prove", "deployment/demo", "-n", "default", "--yes", "--into",
+            sys.executable, "-m", "zdtrace", "prove", "deployment/demo", "-n", "default", "--yes", "--into",
             tmp_path / "proof", *SMALL, "--", *lab.load(40, qps=100), stdout=said, stderr=said, cwd=tmp_path,
         )
     until(lambda: "zdtrace.io/proof" in json.dumps(template(lab)), 90)
@@ -103,7 +104,7 @@ def test_kill_9_in_the_middle_is_undone_by_the_journal(lab: Lab, tmp_path: Path)
     before = template(lab)
     with (tmp_path / "talk").open("w") as said:
         process = lab.start(
-            "python3", "-m", "zdtrace", "prove", "deployment/demo", "-n", "default", "--yes", "--into",
+            sys.executable, "-m", "zdtrace", "prove", "deployment/demo", "-n", "default", "--yes", "--into",
             tmp_path / "proof", *SMALL, "--", *lab.load(40, qps=100), stdout=said, stderr=said, cwd=tmp_path,
         )
     until(lambda: "zdtrace.io/proof" in json.dumps(template(lab)), 90)

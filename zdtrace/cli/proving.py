@@ -69,6 +69,9 @@ def prove(
     requests: Annotated[Path | None, typer.Option(
         metavar="FILE", help="Per-request log that the load test writes by itself.",
     )] = None,
+    log: Annotated[list[Path] | None, typer.Option(
+        metavar="FILE", help="Log that another program writes meanwhile, as kube-proxy's: taken in. May be repeated.",
+    )] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Restart and change the workload without asking.")] = False,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the change in place when it is proven.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how many rollouts and how long, and end.")] = False,
@@ -115,7 +118,7 @@ def prove(
             aim=Aim(claim=claim, confidence=confidence, revisions=revisions), baseline=baseline,
             budget_s=None if budget is None else span_s(budget, "--budget"), ingresses=ingresses, requests=requests,
             lead_s=span_s(before, "--before"), after_s=span_s(after, "--after"), keeps=keep,
-            native_sleep=native_sleep, settings=tuple(chosen(settings).items()),
+            native_sleep=native_sleep, logs=tuple(log or ()), settings=tuple(chosen(settings).items()),
         )
         prepared = prepare(Cluster(api), wish)
         _show_plan(prepared)
@@ -227,6 +230,8 @@ def _again(wish: Wish) -> str:
     words = ["zdtrace", "prove", ref.words, "-n", str(ref.namespace)]
     for each in wish.ingresses:
         words += ["--ingress", each.namespace + (f"/{each.selector}" if each.selector else "")]
+    for log in wish.logs:
+        words += ["--log", str(log)]
     words += ["--claim", f"{aim.claim:g}", "--confidence", f"{aim.confidence:g}", "--baseline", str(wish.baseline)]
     words += ["--revisions", str(aim.revisions)]
     return shlex.join([*words, "--", *wish.command])

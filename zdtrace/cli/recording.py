@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -50,6 +51,9 @@ def record(
     )] = "3s",
     requests: Annotated[Path | None, typer.Option(
         metavar="FILE", help="Per-request log that the command writes by itself.",
+    )] = None,
+    log: Annotated[list[Path] | None, typer.Option(
+        metavar="FILE", help="Log that another program writes meanwhile, as kube-proxy's: taken in. May be repeated.",
     )] = None,
     probe: Annotated[str | None, typer.Option(
         metavar="URL", help="Instead of a command: our own load test, as `-- zdtrace probe URL`.",
@@ -102,7 +106,7 @@ def record(
         kubeconfig=kubeconfig, context=context, user=as_, timeout_s=span_s(request_timeout, "--request-timeout"),
     )
     make_room(output, force=force)
-    loads = prepared(Asked(command, probe, rate, canary, for_s), output, requests)
+    loads = replace(prepared(Asked(command, probe, rate, canary, for_s), output, requests), logs=tuple(log or ()))
     api = connect(access)
     wanted = Wanted(
         namespace=None if all_namespaces else namespace or api.namespace,

@@ -51,6 +51,7 @@ class ClusterBench:
     deadline: float | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
     native_sleep: bool | None = None
+    logs: tuple[Path, ...] = ()
 
     @property
     def workload(self) -> str:
@@ -71,8 +72,8 @@ class ClusterBench:
         rollout = _Rollout()
         loads = prepared(Asked(list(self.command)), path, self.requests)
         done = hold(
-            self.hands.cluster.api, self.wanted, path, replace(loads, talk=self.folder / LOAD_LOG), heard=self.heard,
-            say=self.say, after_s=self.after_s, act=lambda scene: self._restart(scene, rollout),
+            self.hands.cluster.api, self.wanted, path, replace(loads, talk=self.folder / LOAD_LOG, logs=self.logs),
+            heard=self.heard, say=self.say, after_s=self.after_s, act=lambda scene: self._restart(scene, rollout),
         )
         self.check()
         diagnosis = diagnose(open_recording(path), self.settings)

@@ -53,6 +53,7 @@ class Wish:
     after_s: float = 3.0
     keeps: bool = False
     native_sleep: bool | None = None
+    logs: tuple[Path, ...] = ()
     settings: tuple[tuple[str, str], ...] = ()
 
 
@@ -127,7 +128,7 @@ def _bench(
         hands=Hands(Cluster(api), prepared.workload.ref, journal), wanted=wanted, command=wish.command,
         requests=wish.requests, folder=wish.folder, heard=heard, say=say, lead_s=wish.lead_s, after_s=wish.after_s,
         deadline=None if wish.budget_s is None else began + wish.budget_s, settings=dict(wish.settings),
-        native_sleep=wish.native_sleep,
+        native_sleep=wish.native_sleep, logs=wish.logs,
     )
     bench.hands.wait = bench.wait
     return bench

@@ -25,10 +25,12 @@ def folder_of_load(recording: Path) -> Path:
 def close(
     writer: Writer, say: Callable[[str], None], *, started_at_ns: int | None = None,
     keep: frozenset[str] = frozenset(), drop: frozenset[str] = frozenset(), vegeta: str | None = None,
+    year: int | None = None,
 ) -> tuple[Outcome, ...]:
     """Take the journal, and what other programs wrote, into the tables; remove the journal when all of it is in.
 
     `vegeta` is the program that wrote vegeta's results, if any; the one on PATH when not said.
+    `year` is that of stamps that have none.
     """
     from zdtrace.importers.base import Options
     from zdtrace.importers.batch import take_files
@@ -37,7 +39,7 @@ def close(
     outside = _decoded(journal.files_outside(folder), folder_of_load(folder), vegeta, say)
     formats = journal.formats(folder)
     files = {path: formats.get(path.name, _told_by_name(path)) for path in journal.files(folder)}
-    options = Options(started_at_ns=started_at_ns, keep=keep, drop=drop)
+    options = Options(started_at_ns=started_at_ns, keep=keep, drop=drop, year=year)
     outcomes = take_files(writer, {**files, **outside}, options)
     missing = [each for each in outcomes if each.is_left_out and each.format not in _MAY_BE_NOTHING]
     for each in missing:

@@ -45,12 +45,14 @@ class Asked:
 class Loads:
     """What is run while we listen: a load test, and beside it the asking of a canary.
 
-    `talk` is a file that gets what they print, instead of our own stdout and stderr.
+    `talk` is a file that gets what they print, instead of our own stdout and stderr. `logs` are files that other
+    programs write meanwhile: what they gain is taken in, too.
     """
 
     main: Load | None
     canary: Load | None = None
     talk: Path | None = None
+    logs: tuple[Path, ...] = ()
 
     @property
     def files(self) -> dict[str, str]:
@@ -165,7 +167,7 @@ def hold(
         cluster = {"namespace": wanted.namespace or "*", **version}
         writer.describe_cluster(cluster, (wanted.selector,) if wanted.selector else ())
         journal = Journal(output)
-        recorder = Recorder(api, journal, wanted, say)
+        recorder, grown = Recorder(api, journal, wanted, say), _Grown(loads.logs)
         for late in recorder.start():
             say(f"{late} do not answer yet; going on without them")
         say(f"recording {wanted.namespace or 'all namespaces'} into `{output}`")
@@ -176,6 +178,7 @@ def hold(
             code, running, ended_at_ns = _listen(scene, loads, for_s, after_s, actor, say)
         recorder.stop()
         load = loads.main
+        journal.outside({**loads.files, **grown.copied(closing.folder_of_load(output))})
         journal.close("the command ended" if load else "told to")
         started_at_ns = running.started_at_ns if running else None
         for trouble in recorder.troubles:
@@ -183,11 +186,39 @@ def hold(
         _check_written(journal, output)
         closing.close(
             writer, say, started_at_ns=started_at_ns, keep=wanted.policy.keep, drop=wanted.policy.drop,
-            vegeta=load.words[0] if load else None,
+            vegeta=load.words[0] if load else None, year=time.gmtime().tm_year if loads.logs else None,
         )
     if actor.error is not None:
         raise actor.error
     return Session(code, writer, started_at_ns, ended_at_ns)
+
+
+class _Grown:
+    """Logs of other programs, from where they end now."""
+
+    def __init__(self, logs: tuple[Path, ...]) -> None:
+        try:
+            self._sizes = {each: each.stat().st_size for each in logs}
+        except OSError as error:
+            raise UsageError(
+                f"`{error.filename}` cannot be read: {error.strerror}", hint="--log names a file that is there already"
+            ) from error
+
+    def copied(self, folder: Path) -> dict[str, str]:
+        """Copy what they have gained, as far as its lines are whole, into a folder; returns the files there."""
+        found = {}
+        for number, (path, size) in enumerate(self._sizes.items()):
+            with path.open("rb") as source:
+                source.seek(size if path.stat().st_size >= size else 0)  # a log may be rotated
+                content = source.read()
+            whole = content[: content.rfind(b"\n") + 1]
+            if not whole:
+                continue
+            copy = folder / f"{number}-{path.name}"
+            folder.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(whole)
+            found[str(copy)] = ""
+        return found
 
 
 def _check_written(journal: Journal, output: Path) -> None:
