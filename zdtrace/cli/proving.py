@@ -199,6 +199,10 @@ def _written(proof: Proof, wish: Wish) -> Proof:
 
     words, settings, folder = language("en"), dict(wish.settings), wish.folder
     sides = {name: open_recording(folder / trial.recording) for name, trial in _shown_trials(proof) if trial}
+    done = replace(proof, places={
+        "page": str(folder / PAGE), "data": str(folder / DATA), **({"recordings": str(folder)} if sides else {}),
+    })
+    write_text(folder / DATA, structured.as_json(done.as_json()), force=True)
     pages = {}
     for each in sides.values():
         name = f"{Path(each.name).stem}.html"
@@ -206,14 +210,10 @@ def _written(proof: Proof, wish: Wish) -> Proof:
         write_text(folder / name, as_html(find(each, settings), words, command=again), force=True)
         pages[each.name] = name
     found = {name: diagnose(each, settings) for name, each in sides.items()}
-    done = replace(proof, places={
-        "page": str(folder / PAGE), "data": str(folder / DATA), **({"recordings": str(folder)} if sides else {}),
-    })
     page = proof_page(
         done, words, before=found.get("before"), after=found.get("after"), pages=pages, again=_again(wish),
     )
     write_text(folder / PAGE, page, force=True)
-    write_text(folder / DATA, structured.as_json(done.as_json()), force=True)
     return done
 
 
