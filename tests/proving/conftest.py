@@ -10,6 +10,7 @@ import pytest
 from fake_cluster import FakeCluster
 
 from zdtrace.analysis.advice import Answer
+from zdtrace.analysis.draining import Drain
 from zdtrace.analysis.patching import change_of
 from zdtrace.analysis.propagation import Claim
 from zdtrace.analysis.recommendation import Recommendation
@@ -55,6 +56,7 @@ def advice() -> Callable[..., Recommendation]:
             seen_s=1.0, is_at_least=False, claim=Claim(0.95, 0.05, 1), more_runs=(), requests=1000, failed=failed,
             near_misses=0, needs=(), primary_remedy=remedies[0][0] if remedies else None,
             remedies=tuple(Remedy(name, sure, maybe, f"do {name}") for name, sure, maybe in remedies),
+            drain=Drain(Claim(0.95, 0.0, 0), 0, 0.0, None, 0.0),
             counterfactual=(), price=None, change=change, reasons=reasons, wanted=(), notes=(),
         )
 

@@ -81,13 +81,15 @@ def test_no_pod_is_ended_before_another_is_ready_unless_that_was_chosen(
         assert found.patch["spec"]["strategy"]["rollingUpdate"] == expected
 
 
-def test_what_only_may_help_is_left_for_later(workload: Make, advice: Advise) -> None:
+def test_what_only_may_help_is_applied_only_when_the_rest_is_not_enough(workload: Make, advice: Advise) -> None:
     manifest = workload()
-    found = treatment(manifest, advice(manifest, ("prestop", 17, 20), ("readiness_probe", 0, 3), prestop_s=6))
+    both = (("prestop", 17, 20), ("readiness_probe", 0, 3))
+    found = treatment(manifest, advice(manifest, *both, prestop_s=6, failed=17))
     assert [step.remedy for step in found.steps] == ["prestop"]
     assert "surely avoids nothing" in found.refused[0].why
-    alone = treatment(manifest, advice(manifest, ("readiness_probe", 0, 3), verdict=Answer.INCONCLUSIVE))
-    assert [step.remedy for step in alone.steps] == ["readiness_probe"]
+    # Of 20 failures 3 are left that preStop may not have avoided.
+    more = treatment(manifest, advice(manifest, *both, prestop_s=6, failed=20))
+    assert [step.remedy for step in more.steps] == ["prestop", "readiness_probe"]
 
 
 def test_a_prestop_that_is_long_enough_is_no_step(workload: Make, advice: Advise) -> None:

@@ -26,6 +26,10 @@ STRATEGIC, MERGE, JSON = (f"application/{kind}+json" for kind in ("strategic-mer
 _CONFLICT, _INVALID, _GONE, _TOO_MANY = 409, 422, 404, 429
 
 
+MADE_BY = "zdtrace.io/made-by"
+"""The annotation of what we create, with the name of its journal: only that is ever removed."""
+
+
 class Overwritten(ClusterError):
     """Somebody else has changed what was to be changed, in the meantime."""
 
@@ -214,6 +218,22 @@ class Cluster:
         """Make an object."""
         self.may_go_on()
         return self._changed("POST", KINDS[kind].path(namespace), found, f"making a {kind}")
+
+    def remove(self, ref: Ref, mark: str) -> Restored:
+        """Delete an object that we made: one that carries our mark (MADE_BY). Another of its name stays."""
+        found = self.find(ref)
+        if found is None:
+            return Restored(ref, "gone")
+        metadata = found["metadata"]
+        if not mark or (metadata.get("annotations") or {}).get(MADE_BY) != mark:
+            return Restored(ref, "as before")
+        options: Found = {"propagationPolicy": "Background", "preconditions": {"uid": metadata["uid"]}}
+        try:
+            self.api.change("DELETE", ref.path, options)
+        except ApiFailure as failure:
+            if failure.status not in (_GONE, _CONFLICT):
+                raise _error(failure, f"removing {ref.words}") from failure
+        return Restored(ref, "removed")
 
     def _end(self, verb: str, path: str, body: Found, pod: Ref) -> bool:
         self.may_go_on()

@@ -43,7 +43,7 @@ class Plan:
     """What one action is about to do, exactly.
 
     `victims` are ended, `edits` are made; `impact` says in sentences what is to be expected. `takes_down` is how many
-    ready pods of the workload are away at once because of it.
+    ready pods of the workload are away at once because of it. `made` are objects that are created, by name.
     """
 
     action: str
@@ -52,6 +52,7 @@ class Plan:
     impact: tuple[str, ...] = ()
     takes_down: int = 0
     settings: Mapping[str, Any] = field(default_factory=dict)
+    made: tuple[Ref, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return it for a journal, and for `-o json`."""
@@ -59,6 +60,7 @@ class Plan:
             "action": self.action, "victims": [each.as_json() for each in self.victims],
             "edits": [each.as_json() for each in self.edits], "impact": list(self.impact),
             "takes_down": self.takes_down, "settings": dict(self.settings),
+            **({"made": [each.as_json() for each in self.made]} if self.made else {}),
         }
 
     @classmethod
@@ -68,6 +70,7 @@ class Plan:
             action=str(found["action"]), victims=tuple(map(Ref.from_json, found["victims"])),
             edits=tuple(map(Edit.from_json, found["edits"])), impact=tuple(map(str, found["impact"])),
             takes_down=int(found["takes_down"]), settings=dict(found["settings"]),
+            made=tuple(map(Ref.from_json, found.get("made") or ())),
         )
 
 
@@ -106,7 +109,7 @@ class Story:
     @property
     def to_undo(self) -> tuple[Step, ...]:
         """Return the steps that are not undone yet and changed something, the last first."""
-        return tuple(each for each in reversed(self.steps) if not each.undone and each.plan.edits)
+        return tuple(each for each in reversed(self.steps) if not each.undone and (each.plan.edits or each.plan.made))
 
     @property
     def is_whole(self) -> bool:

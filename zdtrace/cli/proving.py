@@ -74,6 +74,12 @@ def prove(
     )] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Restart and change the workload without asking.")] = False,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the change in place when it is proven.")] = False,
+    in_copy: Annotated[bool, typer.Option(
+        "--in-copy", help="Leave the workload alone: prove a copy with its own Services and host at the ingress.",
+    )] = False,
+    copy_host: Annotated[str | None, typer.Option(
+        metavar="HOST", show_default=False, help="The copy's host at the ingress; zdtrace-copy. before its own.",
+    )] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how many rollouts and how long, and end.")] = False,
     native_sleep: Annotated[bool | None, typer.Option(
         "--native-sleep/--exec-sleep", show_default=False, help="As `zdtrace recommend` takes it.",
@@ -105,6 +111,8 @@ def prove(
 
     if not command:
         raise UsageError("no load test is named", hint="add `-- fortio load -qps 500 -t 60s URL`, or another one")
+    if in_copy and keep:
+        raise UsageError("--keep and --in-copy do not go together", hint="apply the patch of the proof yourself")
     ingresses = tuple(map(Ingress.parsed, ingress or ()))
     access = Access(
         kubeconfig=kubeconfig, context=context, user=as_, timeout_s=span_s(request_timeout, "--request-timeout"),
@@ -118,7 +126,8 @@ def prove(
             aim=Aim(claim=claim, confidence=confidence, revisions=revisions), baseline=baseline,
             budget_s=None if budget is None else span_s(budget, "--budget"), ingresses=ingresses, requests=requests,
             lead_s=span_s(before, "--before"), after_s=span_s(after, "--after"), keeps=keep,
-            native_sleep=native_sleep, logs=tuple(log or ()), settings=tuple(chosen(settings).items()),
+            native_sleep=native_sleep, logs=tuple(log or ()), in_copy=in_copy, copy_host=copy_host,
+            settings=tuple(chosen(settings).items()),
         )
         prepared = prepare(Cluster(api), wish)
         _show_plan(prepared)
@@ -232,6 +241,7 @@ def _again(wish: Wish) -> str:
         words += ["--ingress", each.namespace + (f"/{each.selector}" if each.selector else "")]
     for log in wish.logs:
         words += ["--log", str(log)]
+    words += ["--in-copy"] if wish.in_copy else []
     words += ["--claim", f"{aim.claim:g}", "--confidence", f"{aim.confidence:g}", "--baseline", str(wish.baseline)]
     words += ["--revisions", str(aim.revisions)]
     return shlex.join([*words, "--", *wish.command])

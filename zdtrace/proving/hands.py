@@ -132,6 +132,12 @@ class Hands:
             self._steps.clear()
         return done
 
+    def forget(self) -> None:
+        """Write down that nothing is left to be put back: the workload itself is removed."""
+        for number, _ in reversed(self._steps):
+            self.journal.undone(number, "removed with the copy")
+        self._steps.clear()
+
     def _found_patiently(self, say: Callable[[str], None]) -> Found | None:
         deadline = time.monotonic() + PATIENCE_S
         while True:

@@ -6,7 +6,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,12 +16,13 @@ from zdtrace.chaos.cluster import Cluster, Ref
 from zdtrace.chaos.guards import CONTROLLERS, DISABLED, LABEL, SYSTEM
 from zdtrace.chaos.journal import ActionJournal, Header, new_id
 from zdtrace.chaos.lease import RENEW_EVERY_S, Lease
-from zdtrace.chaos.workloads import Workload, read_workload
+from zdtrace.chaos.workloads import Workload, read_workload, wait_rolled_out
 from zdtrace.collectors.api import Api, ApiFailure
 from zdtrace.collectors.recorder import Ingress, Wanted
 from zdtrace.errors import UsageError, ZdtraceError
 from zdtrace.proving.bench import ClusterBench, Interrupted
 from zdtrace.proving.claims import Aim, Plan, fitted, plan
+from zdtrace.proving.copying import Copied, aimed, plan_copy
 from zdtrace.proving.hands import Hands, check_may_be_restarted
 from zdtrace.proving.loads import duration_s
 from zdtrace.proving.procedure import Campaign, Course
@@ -32,6 +33,7 @@ from zdtrace.sessions.session import Heard, signals
 JOURNAL = "proof.journal"
 _AROUND_S = 8.0
 """What a recording takes beside its load: to begin to listen, to listen on, to be taken in. Measured in the end."""
+_TAKEN_IN_S = 8.0
 _SETTLE_S = 60.0
 """What a change and putting it back take at about, before it is known."""
 Say = Callable[[str], None]
@@ -54,6 +56,8 @@ class Wish:
     keeps: bool = False
     native_sleep: bool | None = None
     logs: tuple[Path, ...] = ()
+    in_copy: bool = False
+    copy_host: str | None = None
     settings: tuple[tuple[str, str], ...] = ()
 
 
@@ -103,18 +107,43 @@ def run(
     with signals() as heard, _alone(api, prepared, heard, say) as holder, _journal(api, prepared, holder) as journal:
         bench = _bench(api, prepared, journal, heard, say, began)
         campaign = Campaign(bench, prepared.plan, confirm, say, wish.budget_s)
+        copied = Copied(Cluster(api), journal, holder) if wish.in_copy else None
         try:
             with contextlib.suppress(Interrupted):
+                if copied is not None:
+                    _use_copy(copied, bench, prepared, say)
                 campaign.run(course)
         finally:
             # Whatever ended it: a second Ctrl-C does not end this.
-            restored = _put_back(bench.hands, journal, course, keeps=wish.keeps, say=say)
+            if copied is not None:
+                bench.hands.forget()
+                restored = copied.remove(say)
+            else:
+                restored = _put_back(bench.hands, journal, course, keeps=wish.keeps, say=say)
+    rows = tuple(replace(row, treatment=row.treatment.named(prepared.workload.ref.name)) for row in course.rows)
+    ref = prepared.workload.ref
     return Proof(
-        workload=bench.workload, outcome=course.outcome, plan=course.plan, baseline=tuple(course.baseline),
-        rows=tuple(course.rows), recommendation=course.recommendation, comparison=_compared(bench, course),
+        workload=f"{ref.namespace}/{ref.kind}/{ref.name}", outcome=course.outcome, plan=course.plan,
+        baseline=tuple(course.baseline), rows=rows, recommendation=course.recommendation,
+        comparison=_compared(bench, course),
         reasons=course.reasons, load=wish.command, started_at=began_at.isoformat(timespec="seconds"),
         took_s=round(time.monotonic() - began, 1), restored=restored,
     )
+
+
+def _use_copy(copied: Copied, bench: ClusterBench, prepared: Prepared, say: Say) -> None:
+    """Make a copy, wait until it serves, and let the bench use it instead of the workload."""
+    wish, ref = prepared.wish, prepared.workload.ref
+    found = plan_copy(copied.cluster, prepared.workload, copied.mark, host=wish.copy_host)
+    aimed(wish.command, (*found.names, *((address, address + "?") for address in found.addresses)))
+    say(f"copying {ref.words}: {', '.join(each.words for each in found.refs)}")
+    pairs = copied.make(found)
+    bench.command = aimed(wish.command, pairs)
+    bench.hands.ref = found.refs[0]
+    workload = wait_rolled_out(copied.cluster, found.refs[0], wait=bench.wait)
+    bench.hands.ref = workload.ref
+    bench.wanted = replace(bench.wanted, selector=selector_of(workload))
+    bench.wait(_TAKEN_IN_S)  # an ingress takes a new route in when it likes
 
 
 def _bench(

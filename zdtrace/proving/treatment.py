@@ -7,7 +7,7 @@ to change: each such remedy is named with its reason.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from zdtrace.analysis.advice import Answer
@@ -37,6 +37,8 @@ _WHY_NOT: Mapping[str, str] = {
     "liveness_probe": "a laxer liveness probe lets pods that hang go on for longer: how long is yours to decide",
     "fix_controller": "the ingress controller is not the workload, and others share it",
     "service_setting": "a Service's publishNotReadyAddresses is set on purpose, and others may rely on it",
+    "warm_up": f"how fast a fresh pod answers: {_CODE}",
+    "ready_first": "a route is not the workload, and what switches it knows when",
     "rate_limit": "a rate limit protects something: what it may be is yours to decide",
     "fix_tls": "certificates and TLS settings are not the workload's",
 }
@@ -78,6 +80,12 @@ class Treatment:
         """Whether there is nothing to change."""
         return not self.patch
 
+    def named(self, name: str) -> Treatment:
+        """Return the same for a workload of that name: what a copy proved is for the original."""
+        if self.is_empty:
+            return self
+        return replace(self, patch={**self.patch, "metadata": {**self.patch["metadata"], "name": name}})
+
     @property
     def words(self) -> str:
         """What is changed, in one line."""
@@ -87,9 +95,10 @@ class Treatment:
 def treatment(manifest: Mapping[str, Any], found: Recommendation) -> Treatment:
     """Return what to change of a workload, `manifest` being what the API server says of it.
 
-    A remedy that only may have avoided something is applied when none surely would have.
+    A remedy that only may have avoided something is applied when those that surely would have are not enough.
     """
-    is_any_sure = any(each.avoids_certain for each in found.remedies)
+    ours = [each for each in found.remedies if each.remedy in (PRESTOP, GRACE_PERIOD, *_MAKERS)]
+    is_enough = sum(each.avoids_certain for each in ours) >= found.failed
     steps: list[Step] = []
     refused: list[Refusal] = []
     warnings: list[str] = []
@@ -103,7 +112,7 @@ def treatment(manifest: Mapping[str, Any], found: Recommendation) -> Treatment:
             if not any(step.remedy == remedy.remedy for step in steps):
                 refused.append(_refusal(remedy, _why_no_number(found, remedy)))
             continue
-        if is_any_sure and not remedy.avoids_certain:
+        if is_enough and not remedy.avoids_certain:
             refused.append(_refusal(remedy, _ONLY_MAYBE))
             continue
         makes = _MAKERS.get(remedy.remedy)
