@@ -183,6 +183,7 @@ evict(Hands(cluster=cluster), ref_of(pod, "Pod"), None, 0.0)
     assert {each["metadata"]["uid"] for each in get(demo, "pods", "-l", "app=demo")["items"]} == before
 
 
+@pytest.mark.long
 def test_a_burnt_budget_ends_it_within_a_second_and_the_release_is_rolled_back(demo: Lab, tmp_path: Path) -> None:
     before = template(demo)
     bad = {"spec": {"containers": [{"name": "demo", "env": [{"name": "FAIL_CODE", "value": "500"}]}]}}
@@ -207,6 +208,7 @@ def test_a_burnt_budget_ends_it_within_a_second_and_the_release_is_rolled_back(d
     assert demo.zdtrace("analyze", recording, "-o", "json", check=False).returncode == 1
 
 
+@pytest.mark.long
 def test_a_node_is_drained_when_there_is_another_and_else_refused(demo: Lab, tmp_path: Path) -> None:
     nodes = [each["metadata"]["name"] for each in get(demo, "nodes")["items"]]
     file = experiment(
@@ -223,6 +225,7 @@ def test_a_node_is_drained_when_there_is_another_and_else_refused(demo: Lab, tmp
     assert not [each for each in get(demo, "nodes")["items"] if each["spec"].get("unschedulable")]
 
 
+@pytest.mark.long
 def test_whenever_it_is_killed_its_journal_puts_everything_back(demo: Lab, tmp_path: Path) -> None:
     """Also while the API server begins anew. What was never opted in is never written to."""
     demo.kubectl("create", "service", "clusterip", "demo-next", "--tcp=80:8080")

@@ -49,6 +49,7 @@ def risks(found: dict[str, Any]) -> list[str]:
     return [each["words"].split(":")[0] for each in every]
 
 
+@pytest.mark.long
 def test_doctor_tells_what_loses_requests_and_that_it_is_gone_when_it_is(lab: Lab) -> None:
     lab.deploy()
     before = checked(lab)
@@ -60,6 +61,7 @@ def test_doctor_tells_what_loses_requests_and_that_it_is_gone_when_it_is(lab: La
     assert risks(checked(lab)) == ["no disruption budget"]
 
 
+@pytest.mark.long
 def test_the_patch_that_doctor_prints_makes_verdicts_surer(lab: Lab, usual_log: None, tmp_path: Path) -> None:
     lab.deploy(has_readiness=True)
     probe(lab, tmp_path, 3)

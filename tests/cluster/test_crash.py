@@ -66,6 +66,7 @@ def changes(cluster: Cluster, file: Path) -> Iterator[None]:
             end(busy)
 
 
+@pytest.mark.long
 def test_a_hundred_times_kill_9_at_any_moment(cluster: Cluster, services: str, tmp_path: Path) -> None:
     """Also while it lists at first, and while it makes its tables in the end."""
     moments = random.Random(20_261)  # noqa: S311 - the same moments each time

@@ -60,6 +60,7 @@ def test_envoy_reloads_nothing_and_loses_requests_all_the_same(contour: Lab, tmp
     assert "ingress_reload_reset" not in causes
 
 
+@pytest.mark.long
 def test_a_short_prestop_is_enough_for_envoy(contour: Lab, tmp_path: Path) -> None:
     contour.deploy(environment={"ON_TERM": "drain"}, has_readiness=True, prestop_s=4)
     found = rollout_through_envoy(contour, tmp_path / "covered.zdtrace")
@@ -87,6 +88,7 @@ def test_each_request_of_vegeta_is_recorded(lab: Lab, tmp_path: Path) -> None:
     assert len(rows) == 800
 
 
+@pytest.mark.long
 def test_vegetas_requests_survive_a_kill_of_the_recorder(lab: Lab, tmp_path: Path) -> None:
     targets = tmp_path / "targets"
     targets.write_text(f"GET http://{NODE_IP}/demo\nHost: {HOST}\n", encoding="utf-8")

@@ -116,6 +116,7 @@ def assert_recorded(lab: Lab, recording: Path) -> None:
     assert lab.zdtrace("doctor", recording, check=False).returncode in (0, 3)
 
 
+@pytest.mark.long
 def test_the_job_records_a_rollout(lab: Lab, image: str, volume: Path, applied: list[Path], tmp_path: Path) -> None:
     lab.deploy(has_readiness=True)
     applied.append(adapted(lab, tmp_path / "deploy", "job", image, "30s"))
@@ -129,6 +130,7 @@ def test_the_job_records_a_rollout(lab: Lab, image: str, volume: Path, applied: 
     assert_recorded(lab, recording)
 
 
+@pytest.mark.long
 def test_the_cron_job_records_too_and_its_end_closes_the_recording(
     lab: Lab, image: str, volume: Path, applied: list[Path], tmp_path: Path
 ) -> None:

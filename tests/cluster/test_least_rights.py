@@ -83,6 +83,7 @@ def test_with_exactly_these_all_is_recorded_that_an_administrator_sees(lab: Lab,
 
 
 @pytest.mark.parametrize(("resource", "namespace", "source"), LESS)
+@pytest.mark.long
 def test_with_one_less_that_source_is_missing_and_no_other(
     lab: Lab, tmp_path: Path, resource: str, namespace: str | None, source: str
 ) -> None:

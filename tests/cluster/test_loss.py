@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from clusters import NODE_IP, Lab, end
 from recordings import in_table
 
@@ -151,6 +152,7 @@ def way_to_the_api_server(lab: Lab, kubeconfig: Path) -> Iterator[None]:
         end(forwarder)
 
 
+@pytest.mark.long
 def test_what_was_written_while_the_way_was_cut_and_the_api_server_restarted_is_read_from_the_history(
     lab: Lab, tmp_path: Path
 ) -> None:

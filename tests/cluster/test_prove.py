@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 from clusters import NODE_IP, Lab, end, until
 
 SERVICE = "http://198.19.0.80/demo"
@@ -50,6 +51,7 @@ def test_behind_the_ingress_the_recommended_values_lose_nothing(lab: Lab, tmp_pa
     assert all(trial["requests"]["failed"] == 0 for trial in found["rows"][-1]["trials"])
 
 
+@pytest.mark.long
 def test_through_the_service_the_recommended_values_lose_nothing(lab: Lab, tmp_path: Path) -> None:
     lab.deploy(environment={"START_DELAY": "1s"}, has_readiness=True, retries=False)
     load = (
@@ -62,6 +64,7 @@ def test_through_the_service_the_recommended_values_lose_nothing(lab: Lab, tmp_p
     assert "prestop" in remedies(found)
 
 
+@pytest.mark.long
 def test_requests_that_sigkill_cuts_get_a_grace_period_and_no_prestop(lab: Lab, tmp_path: Path) -> None:
     lab.deploy(environment={"ON_TERM": "ignore"}, has_readiness=True, retries=False)
     short = '{"spec": {"template": {"spec": {"terminationGracePeriodSeconds": 3}}}}'
@@ -77,6 +80,7 @@ def test_requests_that_sigkill_cuts_get_a_grace_period_and_no_prestop(lab: Lab, 
     assert "grace_period" in remedies(found)
 
 
+@pytest.mark.long
 def test_an_application_that_fails_by_itself_is_not_patched_and_the_reason_is_said(lab: Lab, tmp_path: Path) -> None:
     lab.deploy(environment={"FAIL_CODE": "500", "FAIL_EVERY": "100", "ON_TERM": "drain"}, has_readiness=True,
                prestop_s=8, retries=False)
@@ -85,6 +89,7 @@ def test_an_application_that_fails_by_itself_is_not_patched_and_the_reason_is_sa
     assert any("fix_application: it fails by itself" in each for each in found["reasons"]), found["reasons"]
 
 
+@pytest.mark.long
 def test_sigterm_in_the_middle_puts_the_workload_back(lab: Lab, tmp_path: Path) -> None:
     lab.deploy(environment={"START_DELAY": "1s"}, has_readiness=True, retries=False)
     before, talk = template(lab), tmp_path / "talk"
@@ -99,6 +104,7 @@ def test_sigterm_in_the_middle_puts_the_workload_back(lab: Lab, tmp_path: Path) 
     assert template(lab) == before
 
 
+@pytest.mark.long
 def test_kill_9_in_the_middle_is_undone_by_the_journal(lab: Lab, tmp_path: Path) -> None:
     lab.deploy(environment={"START_DELAY": "1s"}, has_readiness=True, retries=False)
     before = template(lab)
