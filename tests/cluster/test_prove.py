@@ -22,7 +22,10 @@ def template(lab: Lab) -> Any:
     return json.loads(lab.kubectl("get", "deployment", "demo", "-o", "json"))["spec"]["template"]
 
 
-def prove(lab: Lab, folder: Path, *words: str, code: int = 0, timeout: float = 590) -> dict[str, Any]:
+def prove(
+    lab: Lab, folder: Path, *words: str, code: int = 0, timeout: float = 590,
+    restored: str = "the workload is as it was before",
+) -> dict[str, Any]:
     """Prove the demo. Returns the JSON; whatever it did, the workload is as it was."""
     before = template(lab)
     said = lab.run(
@@ -33,7 +36,7 @@ def prove(lab: Lab, folder: Path, *words: str, code: int = 0, timeout: float = 5
     assert template(lab) == before
     assert (folder / "proof.html").read_text().startswith("<!doctype html>")
     found = json.loads(said.stdout)
-    assert found["restored"] == "the workload is as it was before"
+    assert found["restored"] == restored
     assert isinstance(found, dict)
     return found
 
@@ -117,3 +120,20 @@ def test_kill_9_in_the_middle_is_undone_by_the_journal(lab: Lab, tmp_path: Path)
     end(process, signal.SIGKILL)
     lab.zdtrace("chaos", "undo", tmp_path / "proof" / "proof.journal")
     assert template(lab) == before
+
+
+@pytest.mark.long
+def test_a_copy_is_proven_and_removed_while_the_workload_is_left_alone(lab: Lab, tmp_path: Path) -> None:
+    lab.deploy(environment={"START_DELAY": "1s"}, has_readiness=True, retries=False)
+    what = ("get", "deployments,services,ingresses,pods", "-o", "name")
+    of_demo = ("get", "deployment", "demo", "-o", "jsonpath={.metadata.generation}")
+    before, generation = lab.kubectl(*what), lab.kubectl(*of_demo)
+    found = prove(
+        lab, tmp_path / "proof", "--in-copy", *SMALL, "--", *lab.load(45),
+        restored="the copy is removed, the workload itself was not touched",
+    )
+    assert found["outcome"] == "proven"
+    assert found["baseline"][0]["requests"]["failed"] > 0
+    assert found["rows"][-1]["patch"]["metadata"]["name"] == "demo"
+    until(lambda: lab.kubectl(*what) == before, 60)
+    assert lab.kubectl(*of_demo) == generation
