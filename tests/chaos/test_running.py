@@ -70,6 +70,18 @@ def test_a_run_does_what_was_planned_undoes_it_and_tells(
     assert list(outcome.recording.glob("tables/marks/*.parquet")), "what was done is in the recording"
 
 
+def test_each_round_begins_with_what_the_first_began_with(
+    fake: FakeCluster, parse: Parse, start: Callable[..., Outcome]
+) -> None:
+    before = fake.deploy("demo")["spec"]
+    change = {"changeTemplate": {"image": "demo:v2", "pause": "0s"}}
+    outcome = start(parse(change, **QUICK, repeat={"times": 3, "pause": "0s"}))
+    assert (outcome.state, outcome.reason) == ("finished", "")
+    story = read_journal(outcome.journal)
+    assert [(each.ended, each.undone) for each in story.steps] == [("done", "restored")] * 3
+    assert fake.one("deployments", "demo")["spec"] == before
+
+
 def test_nothing_is_written_when_it_is_refused(
     fake: FakeCluster, parse: Parse, start: Callable[..., Outcome], tmp_path: Path
 ) -> None:

@@ -163,9 +163,10 @@ class _Run:
                 self._brake.wait(experiment.repeat_pause_s)
             for each in experiment.actions:
                 self._step(scene, each)
-        self._brake.wait(experiment.observe_s)
-        self._undo(scene, is_all=False, patience_s=_AT_ONCE_S)
-        wait_rolled_out(self._cluster, self._workload.ref, wait=self._brake.wait)
+            self._brake.wait(experiment.observe_s)
+            # Each round begins with what the first one began with.
+            self._undo(scene, is_all=False, patience_s=_AT_ONCE_S)
+            wait_rolled_out(self._cluster, self._workload.ref, wait=self._brake.wait)
         self._brake.wait(experiment.steady.for_s)
         if scene.load_ended.is_set() and experiment.load.command:
             outcome.unsteady.append("the load test ended before the experiment: nobody sent requests at its end")
@@ -179,6 +180,8 @@ class _Run:
             self._brake.wait(_LOOK_EVERY_S)
 
     def _step(self, scene: Scene, done: Done) -> None:
+        # The pods that the action before took away come back first: it is no reason to refuse this one.
+        wait_rolled_out(self._cluster, self._workload.ref, wait=self._brake.wait)
         plan, reasons = planned(self._experiment, self._cluster, done.action, self._chance)
         if reasons:
             raise Refused(reasons)
