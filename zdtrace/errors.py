@@ -11,6 +11,7 @@
     ├── UnusableFile             a format was recognised, but it cannot answer our question
     ├── QueryError               a query file breaks its own contract, or a user's SQL is wrong
     └── ClusterError             exit code 4: the API server said no, or nothing
+        └── NoAnswer             it did not answer at all: asking again may help
 
 Each error says what happened, to what, and (`hint`) what to do next.
 """
@@ -94,3 +95,7 @@ class ClusterError(ZdtraceError):
     """The API server said no, or nothing at all."""
 
     exit_code = 4
+
+
+class NoAnswer(ClusterError):
+    """The API server did not answer, or cannot for now: asking again may help."""

@@ -38,6 +38,14 @@ def test_waiting_ends_with_what_it_waited_for(fake: FakeCluster, cluster: Cluste
         wait_rolled_out(cluster, demo, within_s=0.1)
 
 
+def test_an_api_server_that_is_away_for_a_moment_does_not_end_the_waiting(
+    fake: FakeCluster, cluster: Cluster, demo: Ref
+) -> None:
+    fake.deploy("demo")
+    fake.broken_answers = 3
+    assert wait_rolled_out(cluster, demo, within_s=30).ready == 3
+
+
 @pytest.mark.parametrize(("text", "kind"), [
     ("deployment/demo", "Deployment"), ("deploy/demo", "Deployment"), ("sts/demo", "StatefulSet"),
     ("DaemonSet/demo", "DaemonSet"),

@@ -12,7 +12,7 @@ from typing import Any
 from zdtrace.chaos.edits import Change, changes_between, operations, reversal
 from zdtrace.collectors.api import Api, ApiFailure
 from zdtrace.collectors.resources import RESOURCES, Resource
-from zdtrace.errors import ClusterError
+from zdtrace.errors import ClusterError, NoAnswer
 
 Found = dict[str, Any]
 _MORE = (
@@ -32,10 +32,6 @@ MADE_BY = "zdtrace.io/made-by"
 
 class Overwritten(ClusterError):
     """Somebody else has changed what was to be changed, in the meantime."""
-
-
-class Unreachable(ClusterError):
-    """The API server did not answer, or cannot for now: asking again may help."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,4 +272,4 @@ class Cluster:
 def _error(failure: ApiFailure, doing: str) -> ClusterError:
     hint = "`zdtrace rbac --chaos` prints the rights that experiments take" if failure.is_refusal else None
     is_passing = failure.status in (0, _TOO_MANY) or failure.status >= 500
-    return (Unreachable if is_passing else ClusterError)(f"{doing} failed: {failure.words}", hint=hint)
+    return (NoAnswer if is_passing else ClusterError)(f"{doing} failed: {failure.words}", hint=hint)

@@ -15,7 +15,7 @@ from typing import Any
 from zdtrace.chaos.cluster import KINDS, Ref
 from zdtrace.chaos.guards import Refused
 from zdtrace.collectors.api import Api, ApiFailure
-from zdtrace.errors import ClusterError
+from zdtrace.errors import ClusterError, NoAnswer
 
 LASTS_S = 15
 RENEW_EVERY_S = 4.0
@@ -50,7 +50,8 @@ class Lease:
                 self._take_over()
         except ApiFailure as failure:
             hint = "`zdtrace rbac --chaos` prints the rights" if failure.is_refusal else None
-            raise ClusterError(f"the lease {self.name} cannot be taken: {failure.words}", hint=hint) from failure
+            kind = NoAnswer if failure.status == 0 or failure.status >= 500 else ClusterError
+            raise kind(f"the lease {self.name} cannot be taken: {failure.words}", hint=hint) from failure
         self._renewed_at = time.monotonic()
 
     def renew(self) -> bool:

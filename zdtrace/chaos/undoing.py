@@ -8,9 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from zdtrace.chaos.actions import ACTIONS
-from zdtrace.chaos.cluster import Cluster, Restored, Unreachable
+from zdtrace.chaos.cluster import Cluster, Restored
 from zdtrace.chaos.journal import ActionJournal, JournalError, Plan, Step, read_journal
 from zdtrace.chaos.restoring import restore
+from zdtrace.errors import NoAnswer
 
 PATIENCE_S = 300.0
 _AGAIN_AFTER_S = 1.0
@@ -30,7 +31,7 @@ def restore_patiently(
     while True:
         try:
             return action.undo(cluster, plan) if action else restore(cluster, plan)
-        except Unreachable as error:
+        except NoAnswer as error:
             if time.monotonic() > deadline:
                 raise
             say(f"not undone yet: {error.message}; trying again")

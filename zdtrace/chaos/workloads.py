@@ -9,7 +9,7 @@ from typing import Any
 
 from zdtrace.chaos.cluster import Cluster, Found, Ref, ref_of
 from zdtrace.collectors.labels import matches, requirements_of
-from zdtrace.errors import ClusterError, UsageError
+from zdtrace.errors import ClusterError, NoAnswer, UsageError
 
 _KINDS = {
     **dict.fromkeys(("deployment", "deployments", "deploy", "deployments.apps"), "Deployment"),
@@ -162,14 +162,18 @@ def wait_rolled_out(
 ) -> Workload:
     """Wait until a rollout (or a scaling) of a workload is finished; returns it as it is then.
 
-    `wait` sleeps, or raises when there is no point in waiting on. Raises ClusterError when it is not finished in time.
+    `wait` sleeps, or raises when there is no point in waiting on: that the API server is away for a moment is no
+    reason here. Raises ClusterError when it is not finished in time.
     """
     deadline = time.monotonic() + within_s
     while True:
-        workload = read_workload(cluster, ref)
-        why = workload.why_not_rolled_out()
-        if why is None:
-            return workload
+        try:
+            workload = read_workload(cluster, ref)
+            why = workload.why_not_rolled_out()
+            if why is None:
+                return workload
+        except NoAnswer as error:
+            why = error.message
         if time.monotonic() > deadline:
             raise ClusterError(
                 f"{ref.words} is not rolled out after {within_s:g} s: {why}", hint=f"kubectl describe {ref.words}"

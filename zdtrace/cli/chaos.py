@@ -171,6 +171,9 @@ def undo(
         "--force", help="Also put back what somebody else has changed since.",
     )] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what is left to undo.")] = False,
+    wait: Annotated[str, typer.Option(
+        metavar="TIME", help="How long to ask again while the API server does not answer.",
+    )] = "5m",
     kubeconfig: KubeconfigOption = None,
     context: ContextOption = None,
     as_: AsOption = None,
@@ -187,9 +190,10 @@ def undo(
     Example: zdtrace chaos undo chaos-runs/20261126T101500Z-delete-one-pod-a1b2.journal
     """
     from zdtrace.cli.experimenting import undo_from
+    from zdtrace.cli.recording import span_s
 
     access = _access(kubeconfig, context, as_, request_timeout)
-    if not undo_from(journal, access, is_forced=force, is_dry=dry_run):
+    if not undo_from(journal, access, is_forced=force, is_dry=dry_run, patience_s=span_s(wait, "--wait")):
         raise typer.Exit(NOT_UNDONE)
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import random
 import shlex
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from zdtrace.chaos.cluster import Cluster
 from zdtrace.chaos.experiment import Experiment, read_experiment
@@ -27,11 +28,13 @@ from zdtrace.chaos.undoing import undo
 from zdtrace.cli.analyzing import columns
 from zdtrace.cli.console import say, say_error
 from zdtrace.collectors.api import Access, Api, connect
-from zdtrace.errors import ZdtraceError
+from zdtrace.errors import NoAnswer, ZdtraceError
 from zdtrace.reporting import structured
 from zdtrace.reporting.layout import Column, Style, grid, wrapped
 
+Given = TypeVar("Given")
 _INTERRUPTED = 130
+_AGAIN_AFTER_S = 1.0
 _WORST_LAST = (0, 3, 2, 1, 4)
 
 
@@ -50,6 +53,18 @@ def _connected(access: Access) -> Iterator[Api]:
         yield api
     finally:
         api.close()
+
+
+def _patiently(do: Callable[[], Given], patience_s: float) -> Given:
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            return do()
+        except NoAnswer as error:
+            if time.monotonic() > deadline:
+                raise
+            say(f"{error.message}; trying again")
+            time.sleep(_AGAIN_AFTER_S)
 
 
 def _chance(seed: int | None) -> random.Random:
@@ -183,21 +198,25 @@ def _tell(judged: Judged, told: Told) -> None:
         say(wrong)
 
 
-def undo_from(path: Path, access: Access, *, is_forced: bool, is_dry: bool) -> bool:
-    """Undo from a journal; returns whether everything is as before."""
+def undo_from(path: Path, access: Access, *, is_forced: bool, is_dry: bool, patience_s: float) -> bool:
+    """Undo from a journal; returns whether everything is as before.
+
+    While the API server does not answer, it is asked again for `patience_s`: whatever ended the experiment may have
+    ended that for a while too.
+    """
     story = read_journal(path)
     if is_dry:
         for step in story.to_undo:
             say(f"step {step.number}: {describe(step.plan)}")
         say(f"{len(story.to_undo)} steps are left to undo")
         return not story.to_undo
-    with _connected(access) as api:
+    with closing(_patiently(lambda: connect(access), patience_s)) as api:
         # Whoever was killed still holds the lease for some seconds: it is ours to take over, and nobody else's.
         lease = Lease(api, story.header.target, story.header.lease or None)
         if story.header.lease:
-            lease.take()
+            _patiently(lease.take, patience_s)
         try:
-            restored = undo(path, Cluster(api), say, is_forced=is_forced)
+            restored = undo(path, Cluster(api), say, is_forced=is_forced, patience_s=patience_s)
         finally:
             if story.header.lease:
                 lease.release()

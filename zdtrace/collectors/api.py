@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zdtrace.errors import ClusterError
+from zdtrace.errors import ClusterError, NoAnswer
 
 _NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _CONNECT_S = 10.0
@@ -206,7 +206,7 @@ def connect(access: Access) -> Api:
         api.server_version = str(api.get("/version").get("gitVersion") or "")
     except ApiFailure as failure:
         if not failure.is_refusal:
-            raise ClusterError(
+            raise NoAnswer(
                 f"the API server at {api.server} does not answer: {failure.words}",
                 hint="does `kubectl version` work, with the same --context?",
             ) from failure
