@@ -107,3 +107,15 @@ def test_each_remedy_is_applied_or_refused_with_a_reason(workload: Make, advice:
         found = treatment(manifest, advice(manifest, (name, 3, 3), verdict=Answer.WRONG_MEDICINE))
         assert found.is_empty, name
         assert found.refused[0].why == _WHY_NOT[name]
+
+
+def test_a_revision_is_shown_with_all_that_was_changed_before(workload: Make, advice: Advise) -> None:
+    manifest = workload()
+    probe = treatment(manifest, advice(manifest, ("readiness_probe", 9, 9), verdict=Answer.WRONG_MEDICINE, failed=9))
+    first = treatment(manifest, advice(manifest, ("prestop", 9, 9), prestop_s=3, failed=9))
+    longer = treatment(manifest, advice(manifest, ("prestop", 9, 9), prestop_s=4, failed=9))
+    whole = longer.upon(probe.upon(first))
+    (container,) = pod(whole.patch)["containers"]
+    assert container["lifecycle"] == {"preStop": {"sleep": {"seconds": 4}}}
+    assert container["readinessProbe"]["tcpSocket"] == {"port": 8080}
+    assert ([step.remedy for step in whole.steps], whole.prestop_s) == (["readiness_probe", "prestop"], 4)

@@ -92,7 +92,8 @@ class Campaign:
                 self.bench.apply(treatment)
             # Rollouts of the workload as it is speak for it when nothing is changed.
             counted = tuple(latest) if treatment.is_empty else ()
-            course.rows.append(Row(number, treatment, counted))
+            whole = treatment.upon(course.rows[-1].treatment) if course.rows else treatment
+            course.rows.append(Row(number, whole, counted))
             if self._verified(course) is Decision.PROVEN:
                 course.outcome = Outcome.PROVEN
                 return

@@ -80,6 +80,19 @@ class Treatment:
         """Whether there is nothing to change."""
         return not self.patch
 
+    def upon(self, earlier: Treatment) -> Treatment:
+        """Return both as one, where the other was applied before: all that is changed of the workload by now."""
+        if self.is_empty or earlier.is_empty:
+            return self if earlier.is_empty else replace(self, steps=earlier.steps, patch=earlier.patch)
+        again = {each.remedy for each in self.steps}
+        return replace(
+            self, steps=(*(each for each in earlier.steps if each.remedy not in again), *self.steps),
+            patch=merged([earlier.patch, self.patch]),
+            warnings=tuple(dict.fromkeys((*earlier.warnings, *self.warnings))),
+            prestop_s=earlier.prestop_s if self.prestop_s is None else self.prestop_s,
+            grace_period_s=earlier.grace_period_s if self.grace_period_s is None else self.grace_period_s,
+        )
+
     def named(self, name: str) -> Treatment:
         """Return the same for a workload of that name: what a copy proved is for the original."""
         if self.is_empty:
