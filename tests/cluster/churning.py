@@ -33,6 +33,10 @@ class Churn:
     kubectl_cpu_s: float
     closing_s: float
     peak_mib: float
+    """With the closing of the recording."""
+    listening_mib: float
+    is_compared: bool
+    """Whether kubectl listened to the end: it gives up when the API server ends its watch."""
 
     @property
     def cpu_ratio(self) -> float:
@@ -51,8 +55,11 @@ def pods_of(lab: Lab, number: int) -> Iterator[None]:
         lab.run("kubectl", "delete", "namespace", NAMESPACE, "--wait=false", timeout=300)
 
 
-def churned(lab: Lab, folder: Path, pods: int, rate: int, seconds: int) -> Churn:
-    """Change that many pods at that rate while both listen."""
+def churned(lab: Lab, folder: Path, pods: int, rate: int, seconds: int, *, is_behind: bool = False) -> Churn:
+    """Change that many pods at that rate while both listen.
+
+    `is_behind` writes the changes into etcd, so that the API server has only to tell of them.
+    """
     with pods_of(lab, pods), lab.recording(folder, "-n", NAMESPACE) as recorder:
         with Path(os.devnull).open("w") as nowhere:
             kubectl = lab.start("kubectl", "get", "pods", "-n", NAMESPACE, "-w", "-o", "json", stdout=nowhere)
@@ -60,12 +67,15 @@ def churned(lab: Lab, folder: Path, pods: int, rate: int, seconds: int) -> Churn
             _until_idle(recorder.pid)
             _until_idle(kubectl.pid)
             before = cpu_s(recorder.pid), cpu_s(kubectl.pid)
-            words = ("churn", "-change", str(pods), "-rate", str(rate), "-for", f"{seconds}s")
+            words = ["churn", "-change", str(pods), "-rate", str(rate), "-for", f"{seconds}s"]
+            words += ["-behind"] if is_behind else []
             said = json.loads(lab.run(*words, timeout=10 * seconds + 120).stdout)
             ended_at_ns = time.time_ns()
             _until_idle(recorder.pid)
             _until_idle(kubectl.pid)
             after = cpu_s(recorder.pid), cpu_s(kubectl.pid)
+            is_compared = kubectl.poll() is None
+            listening_kib = _peak_kib(recorder.pid)
         finally:
             end(kubectl)
         stopped = time.monotonic()
@@ -82,7 +92,7 @@ def churned(lab: Lab, folder: Path, pods: int, rate: int, seconds: int) -> Churn
         pods=pods, changes=said["answered"], rate=said["answered"] / said["seconds"], seconds=said["seconds"],
         missed=said["answered"] - len(heard), gaps=len(gaps), behind_s=(max(heard) - ended_at_ns) / 1e9,
         recorder_cpu_s=after[0] - before[0], kubectl_cpu_s=after[1] - before[1], closing_s=closing_s,
-        peak_mib=peak_kib / 1024,
+        peak_mib=peak_kib / 1024, listening_mib=listening_kib / 1024, is_compared=is_compared,
     )
 
 

@@ -65,6 +65,7 @@ _ENVIRONMENT = re.compile(r"(?:.*[_a-z-])?(?:env|envs|env-?_?vars?|environment(?
 """Fields of custom resources that are like a container's `env`: `extraEnv`, `envVars`, `environment`."""
 _ENVIRONMENT_LINE = re.compile(r"""(\s*(?:- +)*)["']?([\w.-]+)["']?:\s*(?:\||>|&\w+)?[+-]?\s*""")
 _YAML_PAIR = re.compile(r"""(\s*(?:- +)*)(["']?[\w./-]+["']?:)(\s+)(.+)""")
+_SHORT = 256
 _FLAG = re.compile(r"--?[\w.-]+")
 _HOLDS_OBJECT_NAME = re.compile(r"last-applied|/(?:applied|original)(?:$|-)")
 _HOLDS_OBJECT = re.compile(r"""apiVersion\\*["']?\s*[:=]|^\s*H4sI""")
@@ -161,7 +162,8 @@ class _Walk:
     def any(self, value: Any, depth: int) -> Any:
         if isinstance(value, str):
             return self.text(value, depth)
-        if isinstance(value, Mapping):
+        # Nearly all are dicts, which is asked first: to find out whether something is a Mapping takes far longer.
+        if isinstance(value, (dict, Mapping)):
             return self.object(value, depth)
         if isinstance(value, list):
             return self.each(value, depth)
@@ -179,12 +181,17 @@ class _Walk:
         is_like_secret = isinstance(kind, str) and "Secret" in kind and not kind.endswith("List")
         self.secrets += is_like_secret
         has_secret_name = "value" in found and (_is_secret_name(found.get("name")) or _is_secret_name(found.get("key")))
+        is_plain = not (holds_data or self.secrets or has_secret_name)
+        dropped_names = self.policy.dropped_names
         clean: dict[str, Any] = {}
         for key, value in found.items():
-            if key in self.policy.dropped_names:
+            if key in dropped_names:
                 continue
             special = self.fields.get(key)
-            if special is not None:
+            if is_plain and special is None and _is_plain_name(key) and key != "items":
+                # Nearly all fields are such: what follows would come to the same.
+                clean[key] = self.text(value, depth + 1) if type(value) is str else self.any(value, depth + 1)
+            elif special is not None:
                 clean[key] = special(value, depth + 1)
             elif holds_data and key in ("data", "stringData", "binaryData"):
                 clean[key] = self.data(value, found)
@@ -293,13 +300,19 @@ class _Walk:
         _check(depth)
         if not isinstance(value, Mapping):
             return masked_leaves(value)
+        if not self.policy.dropped_paths and _is_names_only(value, depth):
+            return value
         return {
             f'v:"{MASK}"' if key.startswith("v:") else key: self.managed_fields(each, depth + 1)
             for key, each in value.items()
         }
 
     def text(self, text: str, depth: int) -> str:
-        if not _SUSPECT.search(text):
+        if len(text) <= _SHORT:
+            clean_text, may_be_json = _short_text(text)
+            if not may_be_json:
+                return clean_text
+        elif not _SUSPECT.search(text):
             return text
         stripped = text.strip()
         if stripped[:1] in ("{", "[") and stripped[-1:] in ("}", "]"):
@@ -312,11 +325,26 @@ class _Walk:
                 if clean == found:
                     return text
                 return json.dumps(clean, ensure_ascii=False, separators=(",", ":"))
-        if "\n" in text:
-            text = _without_environments(text)
-        for pattern, replacement in _TEXT_RULES:
-            text = pattern.sub(replacement, text)
-        return text
+        return _plain_text(text)
+
+
+@lru_cache(1 << 13)
+def _short_text(text: str) -> tuple[str, bool]:
+    """Return a text without credentials, and whether it may be JSON: then what it holds must be looked at.
+
+    Kept, because the versions of an object, and the objects of a workload, say the same again and again.
+    """
+    if not _SUSPECT.search(text):
+        return text, False
+    return _plain_text(text), text.lstrip()[:1] in ("{", "[")
+
+
+def _plain_text(text: str) -> str:
+    if "\n" in text:
+        text = _without_environments(text)
+    for pattern, replacement in _TEXT_RULES:
+        text = pattern.sub(replacement, text)
+    return text
 
 
 def _without_environments(text: str) -> str:
@@ -341,6 +369,20 @@ def _without_environments(text: str) -> str:
     return "\n".join(clean)
 
 
+def _is_names_only(fields: Mapping[str, Any], depth: int) -> bool:
+    """Tell whether nothing in managed fields can be a value, as in nearly all; they are half of many an object."""
+    waiting = [(fields, depth)]
+    while waiting:
+        inner, depth = waiting.pop()
+        _check(depth)
+        for key, value in inner.items():
+            if type(value) is not dict or key.startswith("v:"):
+                return False
+            if value:
+                waiting.append((value, depth + 1))
+    return True
+
+
 def masked_leaves(value: Any) -> Any:
     """Return `***` for anything that holds a value; null and emptiness stay visible."""
     return value if value is None or value == "" else MASK
@@ -359,6 +401,11 @@ def _is_secret_field(key: str) -> bool:
 @lru_cache(4096)
 def _is_environment(key: str) -> bool:
     return bool(_ENVIRONMENT.fullmatch(key))
+
+
+@lru_cache(4096)
+def _is_plain_name(key: str) -> bool:
+    return not (_is_environment(key) or _is_secret_field(key))
 
 
 def _is_secret_name(name: object) -> bool:

@@ -3,6 +3,8 @@
 //
 //	churn -make 5000                       makes them, in namespace churn
 //	churn -change 5000 -rate 1000 -for 60s changes an annotation of one after the other
+//	churn -change … -behind                writes the changes into etcd: two processors cannot take 1 000 patches a second
+//	                                       and tell of them too. The API server reads and tells of them as of any other
 //
 // It finds the API server in KUBECONFIG (a token, as the lab's). What it did is one JSON object on stdout:
 // changes asked for, answered and failed, and seconds that the slowest was late.
@@ -25,6 +27,10 @@ import (
 )
 
 const home = "/api/v1/namespaces/churn/pods"
+
+// mark is an annotation of all pods whose value is as long as what it is changed to.
+const mark = "example.com/changed"
+const unchanged = "0000000000"
 
 var server, token string
 var client *http.Client
@@ -85,7 +91,7 @@ func pod(number int) object {
 		"metadata": object{
 			"name":        fmt.Sprintf("pod-%05d", number),
 			"labels":      object{"app": fmt.Sprintf("app-%d", number%50), "pod-template-hash": "6c5d9c8f7b"},
-			"annotations": object{"prometheus.io/scrape": "true", "prometheus.io/port": "9090"},
+			"annotations": object{"prometheus.io/scrape": "true", "prometheus.io/port": "9090", mark: unchanged},
 		},
 		"spec": object{
 			"schedulerName": "nobody",
@@ -96,6 +102,45 @@ func pod(number int) object {
 				"lifecycle": object{"preStop": object{"sleep": object{"seconds": 5}}},
 			}},
 		},
+	}
+}
+
+func etcd(call string, body object, answer any) error {
+	data, err := json.Marshal(body)
+	check(err)
+	got, err := client.Post("http://127.0.0.1:2379/v3/kv/"+call, "application/json", bytes.NewReader(data))
+	if err != nil {
+		return err
+	}
+	defer got.Body.Close()
+	if got.StatusCode != http.StatusOK {
+		return fmt.Errorf("etcd %s: %s", call, got.Status)
+	}
+	return json.NewDecoder(got.Body).Decode(answer)
+}
+
+type pair struct{ Key, Value []byte }
+
+// stored reads all pods as etcd has them, and where the value of the annotation is in each.
+func stored() (pairs []pair, places []int) {
+	first, last := []byte("/registry/pods/churn/"), []byte("/registry/pods/churn0")
+	for {
+		var found struct {
+			Kvs  []pair
+			More bool
+		}
+		check(etcd("range", object{"key": first, "range_end": last, "limit": "500"}, &found))
+		for _, each := range found.Kvs {
+			at := bytes.Index(each.Value, append([]byte(mark), 0x12, byte(len(unchanged))))
+			if at < 0 {
+				check(fmt.Errorf("%s has no %s", each.Key, mark))
+			}
+			pairs, places = append(pairs, each), append(places, at+len(mark)+2)
+		}
+		if !found.More {
+			return
+		}
+		first = append(found.Kvs[len(found.Kvs)-1].Key, 0)
 	}
 }
 
@@ -143,6 +188,7 @@ func main() {
 	toMake := flag.Int("make", 0, "how many pods to make")
 	toChange := flag.Int("change", 0, "of how many pods to change an annotation, in turn")
 	rate := flag.Float64("rate", 1000, "changes a second")
+	isBehind := flag.Bool("behind", false, "write the changes into etcd and not to the API server")
 	lasts := flag.Duration("for", 10*time.Second, "how long to change them")
 	flag.Parse()
 	connect()
@@ -156,9 +202,17 @@ func main() {
 		}
 		said = each(*toMake, 0, func(number int) error { return send("POST", home, "application/json", pod(number)) })
 	}
-	if *toChange > 0 {
+	if *toChange > 0 && *isBehind {
+		pairs, places := stored()
 		said = each(int(*rate*lasts.Seconds()), *rate, func(number int) error {
-			patch := object{"metadata": object{"annotations": object{"example.com/changed": fmt.Sprint(number)}}}
+			at := number % len(pairs)
+			value := bytes.Clone(pairs[at].Value)
+			copy(value[places[at]:], fmt.Sprintf("%010d", number))
+			return etcd("put", object{"key": pairs[at].Key, "value": value}, &object{})
+		})
+	} else if *toChange > 0 {
+		said = each(int(*rate*lasts.Seconds()), *rate, func(number int) error {
+			patch := object{"metadata": object{"annotations": object{mark: fmt.Sprintf("%010d", number)}}}
 			path := fmt.Sprintf("%s/pod-%05d", home, number%*toChange)
 			return send("PATCH", path, "application/merge-patch+json", patch)
 		})
