@@ -29,6 +29,22 @@ def service(name: str, *, namespace: str = "default", at: float = RECORDED_SINCE
     return versions
 
 
+def rescaled(workload: str, *, at: float, namespace: str = "default") -> Told:
+    """Tell of an autoscaler that decided on another size."""
+
+    def versions(clocks: Clockwork) -> Iterable[Version]:
+        name = f"{workload}.{clocks.ns(at, 'apiserver'):x}"
+        body = {
+            "apiVersion": "v1", "kind": "Event", "metadata": {"name": name, "namespace": namespace},
+            "involvedObject": {"kind": "HorizontalPodAutoscaler", "name": workload, "uid": f"uid-hpa-{workload}"},
+            "reason": "SuccessfulRescale", "message": "New size: 1; reason: All metrics below target",
+            "source": {"component": "horizontal-pod-autoscaler"}, "firstTimestamp": clocks.second(at, "apiserver"),
+        }
+        yield Version(at, "ADDED", "v1", "Event", namespace, name, f"uid-rescale-{workload}-{at:g}", body)
+
+    return versions
+
+
 def node(
     name: str, *, lost: float | None = None, noticed: float | None = None, back: float | None = None,
     cordoned: float | None = None, until: float = 60_000,

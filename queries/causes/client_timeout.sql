@@ -7,9 +7,9 @@
 -- Where: client
 -- Fixed by: faster_answers
 -- Prestop helps: no
--- Not when: the pod was ending or gone, or its node was: then nobody was working on it
+-- Not when: the pod was ending or gone, or its node was: then nobody was working on it; or all pods were that slow
 -- Grain: one row per failed attempt that it explains
--- Reads: timeline.attempts, timeline.attempt_pods
+-- Reads: timeline.attempts, timeline.attempt_pods, timeline.busy_waits
 -- See: https://nginx.org/en/docs/http/ngx_http_upstream_module.html#variables
 --
 -- Columns:
@@ -29,6 +29,13 @@ select
     coalesce(attempts.error_reference, attempts.proxy_reference) as evidence_ref,
     case
         when attempts.proxy_reference is null then 'C'
+        when attempts.matched_by = 'doubt' or busy_waits.request_id is not null then 'D'
+        -- A pod that has just started, or that drains, may be slow for that.
+        when
+            attempts.started_lo_ns
+            <= attempt_pods.started_pod_lo_ns + 1000000000 * getvariable('slow_start_s')
+            or attempts.ended_hi_ns >= attempt_pods.signalled_lo_ns
+            then 'D'
         when attempts.matched_by in ('self', 'id') then 'A'
         else 'B'
     end as tier,
@@ -37,6 +44,8 @@ select
     null::varchar as pod_trigger,
     (attempts.ended_lo_ns - attempts.started_lo_ns) / 1e6 as waited_ms
 from timeline.attempts
+left outer join timeline.busy_waits
+    on attempts.request_id = busy_waits.request_id and attempts.attempt = busy_waits.attempt
 left outer join timeline.attempt_pods
     on
         attempts.request_id = attempt_pods.request_id
@@ -48,4 +57,8 @@ where
     and (
         attempt_pods.deleted_lo_ns is null
         or attempts.ended_hi_ns < attempt_pods.signalled_lo_ns
+        or (
+            attempts.started_hi_ns < attempt_pods.signalled_lo_ns
+            and attempts.ended_lo_ns <= attempt_pods.exited_hi_ns
+        )
     )

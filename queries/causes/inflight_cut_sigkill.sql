@@ -48,11 +48,8 @@ where
     and attempt_pods.ended_hi_ns >= attempt_pods.exited_lo_ns
     and attempt_pods.started_lo_ns <= attempt_pods.exited_hi_ns
     -- One that the pod took long after SIGTERM tells of an application that does not know the signal.
-    and (
-        attempt_pods.linked_by = 'time'
-        or attempt_pods.started_lo_ns
-        <= attempt_pods.signalled_hi_ns + 1000000 * getvariable('unheeded_sigterm_ms')
-    )
+    and attempt_pods.started_lo_ns
+    <= attempt_pods.signalled_hi_ns + 1000000 * getvariable('unheeded_sigterm_ms')
     and coalesce(not attempt_pods.has_prestop or attempt_pods.prestop_s < attempt_pods.grace_s, true)
     and (
         attempt_pods.symptom in ('reset', 'truncated')

@@ -52,7 +52,11 @@ where
     and coalesce(attempt_pods.late_because not in ('prestop_failed', 'node_lost'), true)
     and attempt_pods.ended_hi_ns >= attempt_pods.signalled_lo_ns
     and attempt_pods.started_lo_ns <= coalesce(attempt_pods.exited_hi_ns, attempt_pods.ended_hi_ns)
-    and not (attempt_pods.is_sigkilled and attempt_pods.ended_hi_ns >= attempt_pods.exited_lo_ns)
+    -- A pod that needs SIGKILL did not end anything at SIGTERM, as far as time alone tells.
+    and not (
+        attempt_pods.is_sigkilled
+        and (attempt_pods.linked_by = 'time' or attempt_pods.ended_hi_ns >= attempt_pods.exited_lo_ns)
+    )
     and (
         attempt_pods.symptom in ('reset', 'truncated')
         or (

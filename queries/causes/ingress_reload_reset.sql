@@ -9,6 +9,8 @@
 -- Not when: the proxy's log has a line that names an upstream error: then the pod is the cause
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempts, timeline.config_changes, staging.proxy_spans
+-- Params:
+--   worker_shutdown_s  BIGINT  10  An old worker may end what it is at for so long after a reload.
 -- See: https://nginx.org/en/docs/control.html#reconfiguration
 --
 -- Columns:
@@ -38,10 +40,23 @@ inner join timeline.config_changes
         config_changes.kind = 'reload'
         and attempts.ended_hi_ns >= config_changes.began_lo_ns
         and attempts.ended_lo_ns
-        <= coalesce(config_changes.done_hi_ns, config_changes.began_lo_ns) + 500000000
+        <= coalesce(config_changes.done_hi_ns, config_changes.began_lo_ns)
+        + case
+            -- Old workers end what they are at, until `worker_shutdown_timeout`.
+            when attempts.proxy_reference is not null then 1000000000 * getvariable('worker_shutdown_s')
+            else 500000000
+        end
 where
-    attempts.proxy_reference is null
-    and attempts.symptom in ('reset', 'truncated')
+    (
+        (attempts.proxy_reference is null and attempts.symptom in ('reset', 'truncated'))
+        -- The proxy broke off the answer of a pod, which it does not call an error of that pod.
+        or (
+            attempts.matched_by = 'id'
+            and attempts.symptom is null
+            and attempts.status is null
+            and attempts.started_lo_ns <= config_changes.began_lo_ns
+        )
+    )
     -- Only where the proxy's access log was recorded does a missing line mean anything.
     and exists (
         select 1 from staging.proxy_spans

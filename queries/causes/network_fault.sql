@@ -10,7 +10,9 @@
 -- Prestop helps: no: no pod's end is the cause
 -- Not when: the pod or its node was ending, gone or starting: silence is then theirs
 -- Grain: one row per failed attempt that it explains
--- Reads: timeline.attempts, timeline.attempt_pods, timeline.pod_lifecycles
+-- Reads: timeline.attempts, timeline.attempt_pods, timeline.pod_lifecycles, timeline.busy_waits
+-- Params:
+--   silence_ms  BIGINT  1000  A connection that takes longer than this has lost a packet.
 -- See: https://kubernetes.io/docs/tasks/debug/debug-application/debug-service/
 --
 -- Columns:
@@ -29,13 +31,19 @@ select
     instant_at(attempts.started_lo_ns, attempts.started_hi_ns) as evidence_at,
     coalesce(attempts.error_reference, attempts.proxy_reference) as evidence_ref,
     tier_of(
-        coalesce(attempt_pods.linked_by, 'time'), attempts.matched_by, attempts.evidence, true
+        coalesce(attempt_pods.linked_by, 'time'), attempts.matched_by, attempts.evidence,
+        -- Without words it is the time that tells: a lost packet is sent again after a second.
+        attempts.evidence <> 'fields'
+        or busy_waits.request_id is null
+        and attempts.ended_lo_ns - attempts.started_hi_ns >= 1000000 * getvariable('silence_ms')
     ) as tier,
     case when attempt_pods.pod_uid is null then 0.5 else 0.8 end::double as weight,
     attempt_pods.pod_uid,
     null::varchar as pod_trigger,
     (attempts.ended_lo_ns - attempts.started_lo_ns) / 1e6 as waited_ms
 from timeline.attempts
+left outer join timeline.busy_waits
+    on attempts.request_id = busy_waits.request_id and attempts.attempt = busy_waits.attempt
 left outer join timeline.attempt_pods
     on attempts.request_id = attempt_pods.request_id and attempts.attempt = attempt_pods.attempt
 where
@@ -49,5 +57,7 @@ where
             attempt_pods.linked_by = 'address'
             and not attempt_pods.has_crashed
             and not attempt_pods.is_node_lost
-            and list_has_all(['N', 'A'], attempt_pods.possible_phases)
+            -- What is only starting has a network already: it would refuse.
+            and list_has_all(['N', 'A', 'W'], attempt_pods.possible_phases)
+            and attempts.started_lo_ns > attempt_pods.started_pod_lo_ns + 2000000000
     end

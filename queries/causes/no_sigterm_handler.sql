@@ -47,8 +47,17 @@ select
 from timeline.attempt_pods
 where
     attempt_pods.is_sigkilled
-    and attempt_pods.linked_by <> 'time'
-    and attempt_pods.symptom in ('reset', 'truncated')
+    and (
+        attempt_pods.symptom in ('reset', 'truncated')
+        or (
+            attempt_pods.symptom is null
+            and attempt_pods.linked_by = 'time'
+            and attempt_pods.status in (502, 503)
+        )
+    )
+    and (
+        attempt_pods.linked_by <> 'time' or attempt_pods.ended_lo_ns <= attempt_pods.exited_hi_ns + 100000000
+    )
     and attempt_pods.started_lo_ns
     > attempt_pods.signalled_hi_ns + 1000000 * getvariable('unheeded_sigterm_ms')
     and attempt_pods.ended_hi_ns >= attempt_pods.exited_lo_ns

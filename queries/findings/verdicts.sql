@@ -70,7 +70,8 @@ ranked as (
     from candidates
     window by_likelihood as (
         partition by candidates.request_id
-        order by candidates.tier asc, candidates.weight desc, candidates.cause asc
+        -- Among what only time tells, likelihood decides.
+        order by least(candidates.tier, 'C') asc, candidates.weight desc, candidates.cause asc
     )
 )
 

@@ -234,7 +234,11 @@ phased as (
             ], lambda phase: phase is not null
         ) as possible_phases,
         (
-            coalesce(placed.symptom in ('refused', 'reset', 'truncated'), false)
+            coalesce(
+                placed.symptom in ('refused', 'reset', 'truncated'),
+                placed.linked_by = 'time' and placed.status in (502, 503),
+                false
+            )
             and placed.ended_hi_ns >= placed.killed_lo_ns
             and placed.has_prestop
             and not placed.has_failed_prestop

@@ -299,38 +299,57 @@ judged_errors as (
             and peer_errors.logged_hi_ns >= pod_lifecycles.addressed_lo_ns
     -- Of errors at the same moment one stands for all, always the same: an as-of join takes any.
     qualify row_number() over (
-        partition by is_serving_peer, peer_errors.logged_lo_ns order by peer_errors.reference
+        partition by is_serving_peer, peer_errors.symptom, peer_errors.logged_lo_ns
+        order by peer_errors.reference
     ) = 1
 ),
 
+error_kinds as (
+    select
+        judged_errors.is_serving_peer,
+        judged_errors.symptom
+    from judged_errors
+    group by all
+),
+
+ejected as (
+    select
+        every.request_id,
+        every.attempt,
+        every.ended_lo_ns,
+        every.ended_hi_ns,
+        error_kinds.is_serving_peer,
+        error_kinds.symptom
+    from every
+    cross join error_kinds
+    where every.symptom = 'no_live_upstreams'
+),
+
+-- The last error of each kind.
 ejections as (
     select
-        every.request_id,
-        every.attempt,
+        ejected.request_id,
+        ejected.attempt,
         judged_errors.*
-    from every
+    from ejected
     asof inner join judged_errors
-        on judged_errors.is_serving_peer = true and every.ended_hi_ns >= judged_errors.logged_lo_ns
-    where
-        every.symptom = 'no_live_upstreams'
-        and every.ended_lo_ns - judged_errors.logged_hi_ns <= 1000000000 * getvariable('ejection_s')
-    union all
-    select
-        every.request_id,
-        every.attempt,
-        judged_errors.*
-    from every
-    asof inner join judged_errors
-        on judged_errors.is_serving_peer = false and every.ended_hi_ns >= judged_errors.logged_lo_ns
-    where
-        every.symptom = 'no_live_upstreams'
-        and every.ended_lo_ns - judged_errors.logged_hi_ns <= 1000000000 * getvariable('ejection_s')
+        on
+            ejected.is_serving_peer = judged_errors.is_serving_peer
+            and ejected.symptom = judged_errors.symptom
+            and ejected.ended_hi_ns >= judged_errors.logged_lo_ns
+    where ejected.ended_lo_ns - judged_errors.logged_hi_ns <= 1000000000 * getvariable('ejection_s')
 ),
 
 chosen_ejections as (
-    select ejections.* from ejections
+    select
+        ejections.*,
+        count(*) over (
+            partition by ejections.request_id, ejections.attempt, ejections.is_serving_peer
+        ) > 1 as is_mixed
+    from ejections
     qualify row_number() over (
-        partition by ejections.request_id, ejections.attempt order by ejections.is_serving_peer desc
+        partition by ejections.request_id, ejections.attempt
+        order by ejections.is_serving_peer desc, ejections.logged_lo_ns desc, ejections.reference asc
     ) = 1
 )
 
@@ -340,7 +359,8 @@ select
     every.attempt_count,
     every.is_healed as is_near_miss,
     every.is_failed,
-    every.matched_by,
+    -- Peers that were ejected for different reasons leave in doubt which it was.
+    case when chosen_ejections.is_mixed then 'doubt' else every.matched_by end as matched_by,
     every.proxy_reference,
     coalesce(chosen_ejections.reference, every.error_reference) as error_reference,
     coalesce(chosen_ejections.upstream_address, every.upstream_address) as upstream_address,

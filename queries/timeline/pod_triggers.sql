@@ -2,11 +2,16 @@
 --
 -- Kind:     table
 -- Grain:    one row per pod that was deleted
--- Reads:    timeline.pod_lifecycles, timeline.rollouts, staging.cluster_events, staging.api_writes
+-- Reads:    timeline.pod_lifecycles, timeline.rollouts, staging.cluster_events, staging.api_writes,
+--           staging.node_signs, staging.marks
+-- Params:
+--   scaled_by_s  BIGINT  5  An autoscaler decides at most this long before its pods are deleted.
+--   mark_s       BIGINT  5  What a mark names as deleted is deleted within this.
 --
 -- Columns:
 --   pod_uid            VARCHAR  UID of the pod.
---   pod_trigger        VARCHAR  rollout, scale_in, deletion, eviction, preemption, taint, node_shutdown, pod_gc.
+--   pod_trigger        VARCHAR  rollout, scale_in, autoscaling, deletion, eviction, drain, preemption, taint,
+--                               node_pressure, node_shutdown, pod_gc, chaos.
 --   trigger_reference  VARCHAR  What says so: `source:line`; null when it follows from the pods themselves.
 with deleted_pods as (
     select
@@ -17,7 +22,11 @@ with deleted_pods as (
                 rollouts.workload = pod_lifecycles.workload
                 and rollouts.namespace = pod_lifecycles.namespace
                 and rollouts.template_hash <> pod_lifecycles.template_hash
-                and rollouts.started_lo_ns <= pod_lifecycles.deleted_hi_ns
+                and (
+                    rollouts.started_lo_ns <= pod_lifecycles.deleted_hi_ns
+                    -- All at once, just before.
+                    or rollouts.recreated_lo_ns <= pod_lifecycles.deleted_hi_ns + 1000000000
+                )
                 and coalesce(rollouts.ended_hi_ns, pod_lifecycles.deleted_lo_ns)
                 >= pod_lifecycles.deleted_lo_ns
         ) as is_in_rollout
@@ -37,6 +46,25 @@ scaled as (
 
 reports as (
     select distinct scaled.namespace from scaled
+),
+
+autoscaled as (
+    select
+        cluster_events.namespace,
+        cluster_events.about_name,
+        cluster_events.happened_lo_ns as decided_ns,
+        cluster_events.reference
+    from staging.cluster_events
+    where cluster_events.reason = 'SuccessfulRescale'
+),
+
+cordoned as (
+    select
+        node_signs.node_name,
+        min(node_signs.observed_hi_ns) as cordoned_hi_ns
+    from staging.node_signs
+    where node_signs.is_cordoned
+    group by node_signs.node_name
 ),
 
 asked as (
@@ -59,11 +87,40 @@ select
     case
         when deleted_pods.disruption = 'PreemptionByScheduler' then 'preemption'
         when deleted_pods.disruption = 'DeletionByTaintManager' then 'taint'
+        when deleted_pods.disruption = 'TerminationByKubelet' and deleted_pods.ended_reason = 'Evicted'
+            then 'node_pressure'
         when deleted_pods.disruption = 'TerminationByKubelet' then 'node_shutdown'
         when deleted_pods.disruption = 'DeletionByPodGC' then 'pod_gc'
+        when
+            exists (
+                select 1 from staging.marks
+                where
+                    starts_with(marks.label, 'chaos: ')
+                    and contains(marks.label, deleted_pods.pod_name)
+                    and marks.started_lo_ns <= deleted_pods.deleted_hi_ns
+                    and marks.started_hi_ns
+                    >= deleted_pods.deleted_lo_ns - 1000000000 * getvariable('mark_s')
+            )
+            then 'chaos'
+        when
+            (deleted_pods.disruption = 'EvictionByEvictionAPI' or asked.is_eviction)
+            and cordoned.cordoned_hi_ns <= deleted_pods.deleted_hi_ns
+            then 'drain'
         when deleted_pods.disruption = 'EvictionByEvictionAPI' or asked.is_eviction then 'eviction'
         when asked.is_controller is false then 'deletion'
         when scaled.pod_name is not null and deleted_pods.is_in_rollout then 'rollout'
+        when
+            (scaled.pod_name is not null or asked.is_controller)
+            and not deleted_pods.is_in_rollout
+            and exists (
+                select 1 from autoscaled
+                where
+                    autoscaled.namespace = deleted_pods.namespace
+                    and autoscaled.decided_ns <= deleted_pods.deleted_hi_ns
+                    and autoscaled.decided_ns
+                    >= deleted_pods.deleted_lo_ns - 1000000000 * getvariable('scaled_by_s')
+            )
+            then 'autoscaling'
         when scaled.pod_name is not null then 'scale_in'
         when asked.is_controller and deleted_pods.is_in_rollout then 'rollout'
         when asked.is_controller then 'scale_in'
@@ -74,6 +131,7 @@ select
     end as pod_trigger,
     coalesce(asked.reference, scaled.reference) as trigger_reference
 from deleted_pods
+left outer join cordoned on deleted_pods.node_name = cordoned.node_name
 left outer join reports on deleted_pods.namespace = reports.namespace
 left outer join scaled
     on deleted_pods.namespace = scaled.namespace and deleted_pods.pod_name = scaled.pod_name

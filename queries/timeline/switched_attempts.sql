@@ -32,7 +32,15 @@ inner join timeline.route_changes
         attempts.ended_hi_ns >= route_changes.changed_lo_ns
         and attempts.started_lo_ns <= route_changes.changed_hi_ns + 1000000000 * getvariable('switch_s')
 where
-    attempts.symptom in ('no_endpoints', 'no_route')
+    (
+        attempts.symptom in ('no_endpoints', 'no_route')
+        -- Without the proxy's log such a status says as much.
+        or (
+            attempts.proxy_reference is null
+            and attempts.symptom is null
+            and attempts.status in (404, 502, 503)
+        )
+    )
     -- Of a request whose Service is known only a change that leads to it, or led to it, counts.
     and (
         not exists (
