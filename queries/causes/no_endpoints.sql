@@ -92,7 +92,7 @@ select
         when attempts_without_endpoints.symptom = 'no_endpoints' then 1.0
         -- By time alone: at first the path may still lead to the last pod, see `timeline.attempt_pods.routed_ratio`.
         else 0.9 * (
-            1 - 0.8 * exp(
+            1 - 0.4 * exp(
                 -greatest(
                     0,
                     (attempts_without_endpoints.started_lo_ns - attempts_without_endpoints.from_lo_ns) / 1e6

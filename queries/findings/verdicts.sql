@@ -70,8 +70,7 @@ ranked as (
     from candidates
     window by_likelihood as (
         partition by candidates.request_id
-        -- Among what only time tells, likelihood decides.
-        order by least(candidates.tier, 'C') asc, candidates.weight desc, candidates.cause asc
+        order by candidates.tier asc, candidates.weight desc, candidates.cause asc
     )
 )
 

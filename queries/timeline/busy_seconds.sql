@@ -8,7 +8,7 @@
 --   busy_ratio  DOUBLE  4.0  Pods are busy when the fastest answers take so many times as long as in the best seconds.
 --
 -- Columns:
---   second       BIGINT   Seconds since 1970, reference clock (middle of what the clocks allow).
+--   began_s      BIGINT   Seconds since 1970, reference clock (middle of what the clocks allow).
 --   answer_count BIGINT   Good answers that ended in it.
 --   fast_ns      BIGINT   What nine of ten of them took at least, ns.
 --   best_ns      BIGINT   The same in the best of all seconds, ns.
@@ -16,7 +16,7 @@
 with seconds as (
     select
         (requests.ended_at_ns - (source_clocks.offset_lo_ns + source_clocks.offset_hi_ns) // 2) // 1000000000
-            as second,
+            as began_s,
         count(*) as answer_count,
         quantile_disc(requests.ended_at_ns - requests.started_at_ns, 0.1) as fast_ns
     from staging.requests
@@ -38,7 +38,7 @@ compared as (
 )
 
 select
-    compared.second,
+    compared.began_s,
     compared.answer_count,
     compared.fast_ns,
     compared.best_ns,

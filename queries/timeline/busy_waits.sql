@@ -38,7 +38,7 @@ select
     busy_seconds.fast_ns / 1e6 as fast_ms,
     busy_seconds.fast_ns / waits.waited_ns as share
 from waits
-asof inner join timeline.busy_seconds on waits.ended_ns // 1000000000 >= busy_seconds.second
+asof inner join timeline.busy_seconds on waits.ended_ns // 1000000000 >= busy_seconds.began_s
 where
     busy_seconds.is_busy
     and busy_seconds.fast_ns >= getvariable('busy_share') * waits.waited_ns
