@@ -34,7 +34,7 @@ select
     instant_at(attempts.ended_lo_ns, attempts.ended_hi_ns) as evidence_at,
     coalesce(attempts.error_reference, attempts.proxy_reference) as evidence_ref,
     case
-        when attempts.symptom = 'overload' or busy_waits.share >= getvariable('busy_certain_share')
+        when attempts.symptom = 'overload' or busy_waits.wait_ratio >= getvariable('busy_certain_share')
             then tier_of_line(attempts.matched_by, attempts.evidence)
         else 'D'
     end as tier,

@@ -65,7 +65,7 @@ select
     case
         when attempt_pods.linked_by <> 'time' then 1.0
         -- By time alone: the longer ago it started, the less likely it is that it does not listen yet.
-        else 0.5 * exp(
+        else 0.35 * exp(
             -greatest(0, (attempt_pods.started_lo_ns - attempt_pods.started_pod_lo_ns) / 1e9)
             / getvariable('start_decay_s')
         )

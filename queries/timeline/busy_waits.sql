@@ -10,7 +10,7 @@
 --   request_id  VARCHAR  Key of timeline.attempts.
 --   attempt     INTEGER  Number of the try.
 --   fast_ms     DOUBLE   What nine of ten good answers took at least when it ended, ms.
---   share       DOUBLE   That as a part of what the attempt waited; may be above 1.
+--   wait_ratio  DOUBLE   That as a part of what the attempt waited; may be above 1.
 with waits as (
     select
         attempts.request_id,
@@ -36,7 +36,7 @@ select
     waits.request_id,
     waits.attempt,
     busy_seconds.fast_ns / 1e6 as fast_ms,
-    busy_seconds.fast_ns / waits.waited_ns as share
+    busy_seconds.fast_ns / waits.waited_ns as wait_ratio
 from waits
 asof inner join timeline.busy_seconds on waits.ended_ns // 1000000000 >= busy_seconds.began_s
 where
