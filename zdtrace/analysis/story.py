@@ -101,21 +101,33 @@ def tell(recording: Recording, wanted: str, settings: Mapping[str, str] | None =
     """
     engine = Engine(recording, settings)
     engine.make(*_NEEDED)
-    return _told(engine, _find(engine, wanted))
+    return tell_some(engine, [_find(engine, wanted)])[0]
 
 
 def tell_some(engine: Engine, request_ids: Iterable[str]) -> tuple[Story, ...]:
     """Return the stories of failed requests that are called by their whole `request_id`, on an engine that is there."""
     engine.make(*_NEEDED)
-    return tuple(_told(engine, each) for each in request_ids)
+    verdicts = [_row(engine, "findings.verdicts", each, leave_out="evidence_at") for each in request_ids]
+    named = {verdict[name] for verdict in verdicts for name in ("cause", "runner_up")}
+    evidence = {name: _evidence(engine, name, verdicts) for name in named if f"causes.{name}" in library()}
+    return tuple(_told(engine, verdict, evidence) for verdict in verdicts)
 
 
-def _told(engine: Engine, request_id: str) -> Story:
-    request = _row(engine, "timeline.failures", request_id)
-    verdict = _row(engine, "findings.verdicts", request["request_id"], leave_out="evidence_at")
+def _evidence(engine: Engine, cause: str, verdicts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows of a cause for all the requests at once: each look at it computes the whole cause anew."""
+    names = [column.name for column in library()[f"causes.{cause}"].columns if column.name != "evidence_at"]
+    engine.make(f"causes.{cause}")
+    return engine.rows(
+        f"select {', '.join(names)} from causes.{cause} where list_contains(?::varchar[], request_id)",
+        [[verdict["request_id"] for verdict in verdicts]],
+    )
+
+
+def _told(engine: Engine, verdict: Mapping[str, Any], evidence: Mapping[str, list[dict[str, Any]]]) -> Story:
+    request = _row(engine, "timeline.failures", verdict["request_id"])
     tries = _tries(engine, request["request_id"])
-    cause = _cause(engine, verdict, verdict["cause"])
-    runner_up = _cause(engine, verdict, verdict["runner_up"])
+    cause = _cause(verdict, verdict["cause"], evidence)
+    runner_up = _cause(verdict, verdict["runner_up"], evidence)
     is_sure = verdict["tier"] == "A" or (verdict["tier"] == "B" and runner_up is None)
     return Story(
         recording=engine.recording.name,
@@ -203,18 +215,17 @@ def _tries(engine: Engine, request_id: str) -> tuple[Mapping[str, Any], ...]:
     ))
 
 
-def _cause(engine: Engine, verdict: Mapping[str, Any], name: str | None) -> CauseStory | None:
+def _cause(
+    verdict: Mapping[str, Any], name: str | None, evidence: Mapping[str, list[dict[str, Any]]]
+) -> CauseStory | None:
     query = library().get(f"causes.{name}")
     if name is None or query is None:
         return None
     own = [column for column in query.columns if column.name not in EVERY_CAUSE_COLUMNS]
-    names = ["tier", "weight", *(column.name for column in own)]
-    engine.make(query.full_name)
-    row = engine.rows(
-        f"select {', '.join(names)} from causes.{name} where request_id = ? and attempt = ?"
-        " order by pod_uid is distinct from ?, tier, weight desc limit 1",
-        [verdict["request_id"], verdict["attempt"], verdict["pod_uid"]],
-    )[0]
+    row = min(
+        (row for row in evidence[name] if all(row[key] == verdict[key] for key in ("request_id", "attempt"))),
+        key=lambda row: (row["pod_uid"] != verdict["pod_uid"], row["tier"], -row["weight"]),
+    )
     return CauseStory(
         name=name,
         title=query.fields["Title"],

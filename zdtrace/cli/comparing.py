@@ -11,6 +11,7 @@ import typer
 
 from zdtrace.cli.analyzing import FAILURES, INCONCLUSIVE, SetOption, chosen, columns
 from zdtrace.cli.console import progress, uses_color
+from zdtrace.cli.reporting import Lang, LangOption
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,6 +38,7 @@ def diff(
         metavar="AFTER", show_default=False, help="A recording, or a folder of recordings.",
     )],
     output: Annotated[Output, typer.Option("--output", "-o", help="How to write it.")] = Output.TABLE,
+    lang: LangOption = Lang.EN,
     settings: SetOption = None,
 ) -> None:
     """Compare two runs: what was lost, to which causes, how fast, and how much of the change may be chance.
@@ -53,16 +55,17 @@ def diff(
 
     chosen_settings = chosen(settings)
     comparison = compare(_diagnoses(before, chosen_settings), _diagnoses(after, chosen_settings))
-    sys.stdout.write(_shown(comparison, output))
+    sys.stdout.write(_shown(comparison, output, lang))
     if comparison.change == "inconclusive":
         raise typer.Exit(INCONCLUSIVE)
     if comparison.change == "worse":
         raise typer.Exit(FAILURES)
 
 
-def _shown(comparison: Comparison, output: Output) -> str:
+def _shown(comparison: Comparison, output: Output, lang: Lang) -> str:
     from zdtrace.reporting import comparison as report
     from zdtrace.reporting import structured
+    from zdtrace.reporting.language import language
     from zdtrace.reporting.layout import Style
 
     if output is Output.JSON:
@@ -71,11 +74,10 @@ def _shown(comparison: Comparison, output: Output) -> str:
         return structured.as_yaml(comparison.as_json())
     if output is Output.HTML:
         from zdtrace.reporting.documents import comparison_page
-        from zdtrace.reporting.language import language
 
-        return comparison_page(comparison, language("en"))
+        return comparison_page(comparison, language(lang))
     if output is Output.MARKDOWN:
-        return report.as_markdown(comparison)
+        return report.as_markdown(comparison, language(lang))
     return report.table(comparison, width=columns(), style=Style(uses_color(sys.stdout)))
 
 

@@ -103,7 +103,7 @@ def _written(findings: Findings, suffix: str, lang: Lang, command: str, drawing:
     if suffix == ".md":
         from zdtrace.reporting.summary import as_markdown
 
-        return as_markdown(findings.diagnosis)
+        return as_markdown(findings.diagnosis, language(lang))
     from zdtrace.reporting.html import as_html
 
     return as_html(findings, language(lang), command=command, studio=drawing)

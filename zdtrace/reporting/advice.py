@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from markupsafe import Markup
-
 from zdtrace.analysis.diagnosis import Rows
 from zdtrace.analysis.recommendation import Answer, Recommendation
 from zdtrace.analysis.words import counted
@@ -26,9 +24,7 @@ def context(found: Recommendation | None, words: Language) -> dict[str, Any] | N
         for dose in found.counterfactual
     ]
     return {
-        # The advice itself is written in English whatever the language of the page.
-        "lang": Markup("") if words.code == "en" else Markup(' lang="en"'),
-        "sentence": found.sentence,
+        "sentence": words.said(found.sentence),
         "alternative": words("recommendation.alternative", parts=words("list").join(points)),
         "doses": [
             {
@@ -41,11 +37,11 @@ def context(found: Recommendation | None, words: Language) -> dict[str, Any] | N
             {
                 "avoids": counted(each.avoids_certain) if each.avoids_certain == each.avoids_possible
                 else f"{counted(each.avoids_certain)} … {counted(each.avoids_possible)}",
-                "name": each.remedy, "how": each.why,
+                "name": each.remedy, "how": words.said(each.why),
             }
             for each in found.remedies
         ],
-        "lists": [(heading, lines) for heading, lines in _lists(found, words) if lines],
+        "lists": [(heading, list(map(words.said, lines))) for heading, lines in _lists(found, words) if lines],
         "patch": written(found.change, Form.PATCH, as_json=False)
         if found.change is not None and not found.change.is_empty else None,
     }

@@ -8,6 +8,7 @@ from zdtrace.analysis.comparison import Comparison, Latency, Side
 from zdtrace.analysis.statistics import Interval
 from zdtrace.analysis.words import counted
 from zdtrace.reporting import markdown
+from zdtrace.reporting.language import Language
 from zdtrace.reporting.layout import Column, Style, grid, wrapped
 
 _SIGNALS = {"better": "pass", "worse": "fail", "same": "info", "inconclusive": "inconclusive"}
@@ -28,20 +29,22 @@ def table(comparison: Comparison, *, width: int, style: Style) -> str:
     ])
 
 
-def as_markdown(comparison: Comparison) -> str:
+def as_markdown(comparison: Comparison, words: Language) -> str:
     """Return the same as Markdown: a heading, tables, a list."""
-    texts = (markdown.table(columns, rows) for columns, rows in tables(comparison))
+    word = str(comparison.change)
+    shown = word.upper() if words.code == "en" else words(f"diff.{word}")
+    texts = (markdown.table(*worded(each, words)) for each in tables(comparison))
     return "\n".join([
-        f"### {str(comparison.change).upper()}: {markdown.text(comparison.sentence)}\n",
-        f"Before: {_names(comparison.before)}. After: {_names(comparison.after)}.\n",
+        f"### {shown}: {markdown.text(words.said(comparison.sentence))}\n",
+        words("diff.sides_of", before=_names(comparison.before, words), after=_names(comparison.after, words)) + "\n",
         *texts,
-        "".join(f"- {markdown.text(each)}\n" for each in comparison.supports),
+        "".join(f"- {markdown.text(words.said(each))}\n" for each in comparison.supports),
     ])
 
 
-def _names(side: Side) -> str:
+def _names(side: Side, words: Language) -> str:
     first, *more = side.recordings
-    return markdown.code(first) + (f" and {len(more)} more" if more else "")
+    return markdown.code(first) + (words("diff.and_more", count=len(more)) if more else "")
 
 
 def tables(comparison: Comparison) -> Iterator[Table]:
@@ -56,6 +59,15 @@ def tables(comparison: Comparison) -> Iterator[Table]:
         ]
     if comparison.before.latencies and comparison.after.latencies:
         yield _latencies(comparison.before, comparison.after)
+
+
+def worded(found: Table, words: Language) -> Table:
+    """Return a table with its headings and words in a language."""
+    columns, rows = found
+    return (
+        [Column(words.said(each.heading), is_number=each.is_number) for each in columns],
+        [[words.said(cell) for cell in row] for row in rows],
+    )
 
 
 def _figures(comparison: Comparison) -> Table:

@@ -51,16 +51,17 @@ def comparison_page(comparison: Comparison, words: Language) -> str:
     """Return two sides side by side."""
     change = str(comparison.change)
     names = [" + ".join(side.recordings) for side in (comparison.before, comparison.after)]
+    tables = [report.worded(each, words) for each in report.tables(comparison)]
     titles = [words("before_after.heading"), words("before_after.cause"), words("before_after.latency")]
     return _written(
         words, title=words("diff.title", before=names[0], after=names[1]), verdict=_VERDICTS[change],
-        word=words(f"diff.{change}"), heading=comparison.sentence,
+        word=words(f"diff.{change}"), heading=words.said(comparison.sentence),
         notes=[words("diff.sides", before=names[0], after=names[1])], picture="", alternative="",
         tables=[
             {"title": title, "columns": columns, "rows": rows, "links": None}
-            for title, (columns, rows) in zip(_fitting(titles, comparison), report.tables(comparison), strict=True)
+            for title, (columns, rows) in zip(_fitting(titles, comparison), tables, strict=True)
         ],
-        lines=comparison.supports,
+        lines=list(map(words.said, comparison.supports)),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from zdtrace.resources import folder
 
 LANGUAGES = ("en", "zh")
 """Codes of the languages that a report can be written in."""
+_LONGEST = 1_000
+"""No sentence of ours is longer: what is, names something that a stranger made so long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,7 @@ class Language:
     code: str
     texts: Mapping[str, str]
     english: Mapping[str, str]
+    phrases: tuple[tuple[re.Pattern[str], str], ...] = ()
 
     def __call__(self, key: str, /, **values: Any) -> str:
         """Return a text with its values in it, as in `language("impact.of", total="20 000")`."""
@@ -70,6 +74,17 @@ class Language:
             return own.format(**check.details) if own else check.message
         except (KeyError, IndexError, ValueError):
             return check.message
+
+    def said(self, sentence: str) -> str:
+        """Return what the analysis says in an English sentence; one that the language has no words for as it is.
+
+        The places of a sentence may hold others: each is said in the language, too.
+        """
+        for pattern, own in self.phrases if len(sentence) < _LONGEST else ():
+            found = pattern.fullmatch(sentence)
+            if found:
+                return own.format(**{name: self.said(value) for name, value in found.groupdict().items()})
+        return sentence
 
     def uses(self, used_for: str) -> str:
         """Return what a source was used for."""
@@ -128,12 +143,20 @@ def language(code: str) -> Language:
     """Return a language. Raises KeyError for one that has no words here."""
     if code not in LANGUAGES:
         raise KeyError(code)
-    return Language(code, _texts(code), _texts("en"))
+    own = _content(code)
+    phrases = [(_pattern(each["en"]), each[code]) for each in own.pop("said", [])]
+    return Language(code, dict(_flat("", own)), dict(_flat("", _content("en"))), tuple(phrases))
 
 
-def _texts(code: str) -> dict[str, str]:
-    content = folder("reports").joinpath(f"words/{code}.toml").read_text(encoding="utf-8")
-    return dict(_flat("", tomllib.loads(content)))
+def _content(code: str) -> dict[str, Any]:
+    return tomllib.loads(folder("reports").joinpath(f"words/{code}.toml").read_text(encoding="utf-8"))
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    """Return what matches an English sentence with any words in its places, and a capital letter at its begin."""
+    parts = re.split(r"{(\w+)}", template)
+    text = "".join(re.escape(part) if place % 2 == 0 else f"(?P<{part}>.+?)" for place, part in enumerate(parts))
+    return re.compile(f"(?i:{text[0]}){text[1:]}" if text[0].isalpha() else text, re.DOTALL)
 
 
 def _flat(prefix: str, values: Mapping[str, Any]) -> list[tuple[str, str]]:

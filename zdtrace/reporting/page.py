@@ -309,19 +309,23 @@ def _story(story: Story, words: Language) -> dict[str, Any]:
         ],
         "facts": facts,
         "runner_up": words.cause(story.runner_up.name) if story.runner_up else None,
-        "wanted": story.evidence_wanted,
+        "wanted": _wanted(story.evidence_wanted, words),
     }
+
+
+def _wanted(evidence: str | None, words: Language) -> str | None:
+    return None if evidence is None else "; ".join(map(words.said, evidence.split("; ")))
 
 
 def _comparison(findings: Findings, words: Language) -> dict[str, Any] | None:
     if findings.comparison is None:
         return None
     return {
-        "sentence": findings.comparison.sentence,
-        "supports": findings.comparison.supports,
+        "sentence": words.said(findings.comparison.sentence),
+        "supports": list(map(words.said, findings.comparison.supports)),
         "tables": [
             {"title": words("before_after.heading"), "columns": columns, "rows": rows}
-            for columns, rows in comparison.tables(findings.comparison)
+            for columns, rows in (comparison.worded(each, words) for each in comparison.tables(findings.comparison))
         ],
     }
 
@@ -349,7 +353,8 @@ def _would_change(findings: Findings, words: Language) -> Iterator[str]:
     wanted = next((story.evidence_wanted for story in findings.stories if story.evidence_wanted), None)
     if unsure and wanted:
         yield words(
-            "limits.guess", count=counted(unsure), total=counted(sum(tiers.values())), wanted=wanted
+            "limits.guess", count=counted(unsure), total=counted(sum(tiers.values())),
+            wanted=_wanted(wanted, words),
         )
     elif tiers and not unsure:
         yield words("limits.sure")
