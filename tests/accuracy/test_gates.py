@@ -73,10 +73,11 @@ def judgements(bench: Bench, name: str, change: Make | None = None) -> dict[str,
 
 
 def homes(bench: Bench, cause: str) -> str | None:
-    """Return the recording with the proxy's log that has most requests of a cause."""
+    """Return the recording of one fault, with the proxy's log, that has most requests of a cause."""
     counted: dict[str, int] = {}
     for one in EVERY.values():
-        if one.truth.get("via", "ingress") == "ingress":
+        # Of a mixture, what one fault does not explain any more another still may.
+        if one.truth.get("via", "ingress") == "ingress" and not one.name.startswith("mixed-"):
             _, labels = bench.imported(one)
             counted[one.name] = sum(label.mechanism == cause for label in labels.values())
     best = max(counted, key=lambda name: counted[name])

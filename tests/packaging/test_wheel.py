@@ -12,6 +12,7 @@ import tomllib
 import venv
 import zipfile
 from importlib.metadata import packages_distributions
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -133,7 +134,8 @@ def imports_of(source: str) -> set[str]:
 
 def test_it_says_that_it_needs_what_it_imports() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    declared = {need.partition(">")[0] for need in project["dependencies"]}
+    needs = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
+    declared = {need.partition(">")[0] for need in needs}
     modules = [ROOT / name for name in tracked("zdtrace") if name.endswith(".py")]
     sources = [module.read_text(encoding="utf-8") for module in modules]
     imported = set().union(*map(imports_of, sources)) - set(sys.stdlib_module_names) - {"zdtrace"}
