@@ -38,14 +38,14 @@ from timeline.attempts
 inner join timeline.config_changes
     on
         config_changes.kind = 'reload'
-        and attempts.ended_hi_ns >= config_changes.began_lo_ns
-        and attempts.ended_lo_ns
-        <= coalesce(config_changes.done_hi_ns, config_changes.began_lo_ns)
-        + case
-            -- Old workers end what they are at, until `worker_shutdown_timeout`.
-            when attempts.proxy_reference is not null then 1000000000 * getvariable('worker_shutdown_s')
-            else 500000000
-        end
+        and ended_in_reload(
+            attempts.ended_lo_ns, attempts.ended_hi_ns, config_changes.began_lo_ns, config_changes.done_hi_ns,
+            case
+                -- Old workers end what they are at, until `worker_shutdown_timeout`.
+                when attempts.proxy_reference is not null then 1000000000 * getvariable('worker_shutdown_s')
+                else 500000000
+            end
+        )
 where
     (
         (attempts.proxy_reference is null and attempts.symptom in ('reset', 'truncated'))

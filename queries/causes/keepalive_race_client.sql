@@ -56,9 +56,10 @@ with broken as (
             select 1 from timeline.config_changes
             where
                 config_changes.kind = 'reload'
-                and attempts.ended_hi_ns >= config_changes.began_lo_ns
-                and attempts.ended_lo_ns
-                <= coalesce(config_changes.done_hi_ns, config_changes.began_lo_ns) + 500000000
+                and ended_in_reload(
+                    attempts.ended_lo_ns, attempts.ended_hi_ns,
+                    config_changes.began_lo_ns, config_changes.done_hi_ns, 500000000
+                )
         )
 ),
 

@@ -34,6 +34,16 @@ def scale(cluster: Cluster, demo: Ref, replicas: int) -> Plan:
     return Plan(action="scale", edits=(cluster.prepare(demo, {"spec": {"replicas": replicas}}),))
 
 
+def scaled(folder: Path, cluster: Cluster, demo: Ref) -> Path:
+    """Scale to 5 as an experiment does that ends before it can undo; return its journal."""
+    path = folder / "run-1.journal"
+    with ActionJournal(path, header(cluster, demo)) as journal:
+        plan = scale(cluster, demo, 5)
+        journal.begin(plan)
+        cluster.apply(plan.edits[0])
+    return path
+
+
 def test_a_journal_tells_what_was_begun_and_how_it_ended(
     fake: FakeCluster, cluster: Cluster, demo: Ref, tmp_path: Path
 ) -> None:
@@ -99,11 +109,7 @@ def test_what_somebody_has_overwritten_keeps_the_journal_open_until_forced(
     fake: FakeCluster, cluster: Cluster, demo: Ref, tmp_path: Path
 ) -> None:
     fake.deploy("demo")
-    path = tmp_path / "run-1.journal"
-    with ActionJournal(path, header(cluster, demo)) as journal:
-        plan = scale(cluster, demo, 5)
-        journal.begin(plan)
-        cluster.apply(plan.edits[0])
+    path = scaled(tmp_path, cluster, demo)
     cluster.api.change("PATCH", demo.path, {"spec": {"replicas": 7}}, content_type="application/merge-patch+json")
     assert [each.state for each in undo(path, cluster, quiet)] == ["overwritten"]
     assert read_journal(path).closed == ""
@@ -134,11 +140,7 @@ def test_undoing_waits_for_an_api_server_that_comes_back(
     fake: FakeCluster, cluster: Cluster, demo: Ref, tmp_path: Path
 ) -> None:
     fake.deploy("demo")
-    path = tmp_path / "run-1.journal"
-    with ActionJournal(path, header(cluster, demo)) as journal:
-        plan = scale(cluster, demo, 5)
-        journal.begin(plan)
-        cluster.apply(plan.edits[0])
+    path = scaled(tmp_path, cluster, demo)
     fake.broken_answers = 2
     said: list[str] = []
     assert [each.state for each in undo(path, cluster, said.append)] == ["restored"]

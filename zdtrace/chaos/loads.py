@@ -11,7 +11,7 @@ from zdtrace.chaos.experiment import Load, Probe
 from zdtrace.chaos.live import TOOLS
 from zdtrace.collectors import load as loads
 from zdtrace.collectors.load import Running
-from zdtrace.errors import RecordingError, UsageError
+from zdtrace.errors import UsageError
 from zdtrace.recording.journal import Journal
 from zdtrace.sessions import closing
 from zdtrace.sessions.session import Loads
@@ -50,11 +50,7 @@ def make_loads(load: Load, recording: Path) -> MadeLoads:
 
     Raises UsageError for a command that nobody knows, RecordingError where nothing can be written.
     """
-    folder = closing.folder_of_load(recording.absolute())
-    try:
-        folder.mkdir(parents=True, mode=0o700)
-    except OSError as error:
-        raise RecordingError(f"`{folder}` cannot be made: {error.strerror}") from error
+    folder = closing.make_folder_of_load(recording)
     try:
         probe = _probe(load.probe, folder) if load.probe else None
         if not load.command:

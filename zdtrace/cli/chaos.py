@@ -5,15 +5,13 @@ from __future__ import annotations
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from zdtrace.cli.console import say, uses_color
+from zdtrace.cli.recording import access_of, span_s
 from zdtrace.errors import UsageError
-
-if TYPE_CHECKING:
-    from zdtrace.collectors.api import Access
 
 REFUSED, NOT_UNDONE = 2, 1
 _REQUEST_TIMEOUT = "5s"
@@ -102,7 +100,7 @@ def plan(
     """
     from zdtrace.cli.experimenting import show_plan
 
-    access = _access(kubeconfig, context, as_, request_timeout)
+    access = access_of(kubeconfig, context, as_, request_timeout)
     if not show_plan(file, access, namespace, seed, output.value):
         raise typer.Exit(REFUSED)
 
@@ -151,7 +149,7 @@ def run(
     from zdtrace.chaos.schedule import parse_schedule
     from zdtrace.cli import experimenting
 
-    access = _access(kubeconfig, context, as_, request_timeout)
+    access = access_of(kubeconfig, context, as_, request_timeout)
     schedule = parse_schedule(every, jitter, until, utc())
     if webhook:
         check_webhook(webhook)
@@ -190,9 +188,8 @@ def undo(
     Example: zdtrace chaos undo chaos-runs/20261126T101500Z-delete-one-pod-a1b2.journal
     """
     from zdtrace.cli.experimenting import undo_from
-    from zdtrace.cli.recording import span_s
 
-    access = _access(kubeconfig, context, as_, request_timeout)
+    access = access_of(kubeconfig, context, as_, request_timeout)
     if not undo_from(journal, access, is_forced=force, is_dry=dry_run, patience_s=span_s(wait, "--wait")):
         raise typer.Exit(NOT_UNDONE)
 
@@ -215,12 +212,3 @@ def list_(
         raise UsageError(f"`{folder}` is no folder", hint="`zdtrace chaos run` makes one")
     if not list_runs(folder, output.value, is_colored=uses_color(sys.stdout)):
         raise typer.Exit(NOT_UNDONE)
-
-
-def _access(kubeconfig: str | None, context: str | None, user: str | None, timeout: str) -> Access:
-    from zdtrace.cli.recording import span_s
-    from zdtrace.collectors.api import Access
-
-    return Access(
-        kubeconfig=kubeconfig, context=context, user=user, timeout_s=span_s(timeout, "--request-timeout"),
-    )

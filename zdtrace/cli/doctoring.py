@@ -66,21 +66,19 @@ def doctor(
     """
     from zdtrace.analysis.checkup import examine
     from zdtrace.analysis.engine import Engine
-    from zdtrace.cli.recording import span_s
+    from zdtrace.cli.recording import access_of, span_s
     from zdtrace.recording.store import open_recording
 
     if recording is not None:
         if namespace or all_namespaces or selector or ingress:
             raise UsageError("a recording and a place in a cluster do not go together", hint="leave one of them out")
         _leave(examine(Engine(open_recording(recording))), output)
-    from zdtrace.collectors.api import Access, connect
+    from zdtrace.collectors.api import connect
     from zdtrace.collectors.labels import requirements
     from zdtrace.collectors.recorder import Ingress, Wanted
 
     requirements(selector or "")
-    access = Access(
-        kubeconfig=kubeconfig, context=context, user=as_, timeout_s=span_s(request_timeout, "--request-timeout"),
-    )
+    access = access_of(kubeconfig, context, as_, request_timeout)
     ingresses, for_s = tuple(map(Ingress.parsed, ingress or ())), span_s(for_, "--for")
     api = connect(access)
     try:

@@ -17,7 +17,7 @@ import typer
 from zdtrace.cli.analyzing import FAILURES, INCONCLUSIVE, SetOption, chosen, columns
 from zdtrace.cli.console import say, uses_color
 from zdtrace.cli.errors import INTERRUPTED
-from zdtrace.cli.recording import span_s
+from zdtrace.cli.recording import access_of, span_s
 from zdtrace.errors import UsageError
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def prove(
     """
     from zdtrace.chaos.cluster import Cluster
     from zdtrace.chaos.workloads import parse_workload
-    from zdtrace.collectors.api import Access, connect
+    from zdtrace.collectors.api import connect
     from zdtrace.collectors.recorder import Ingress
     from zdtrace.proving.claims import Aim
     from zdtrace.proving.run import Wish, prepare
@@ -114,9 +114,7 @@ def prove(
     if in_copy and keep:
         raise UsageError("--keep and --in-copy do not go together", hint="apply the patch of the proof yourself")
     ingresses = tuple(map(Ingress.parsed, ingress or ()))
-    access = Access(
-        kubeconfig=kubeconfig, context=context, user=as_, timeout_s=span_s(request_timeout, "--request-timeout"),
-    )
+    access = access_of(kubeconfig, context, as_, request_timeout)
     api = connect(access)
     try:
         ref = parse_workload(workload, namespace or api.namespace)

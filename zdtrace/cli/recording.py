@@ -14,6 +14,7 @@ from zdtrace.cli.console import say
 from zdtrace.errors import UsageError
 
 if TYPE_CHECKING:
+    from zdtrace.collectors.api import Access
     from zdtrace.recording.store import Writer
 
 _SPAN = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?")
@@ -86,7 +87,7 @@ def record(
 
     Example: zdtrace record --ingress ingress-nginx -o rollout.zdtrace -- fortio load -qps 500 -t 60s http://example.com/
     """
-    from zdtrace.collectors.api import Access, connect
+    from zdtrace.collectors.api import connect
     from zdtrace.collectors.labels import requirements
     from zdtrace.collectors.recorder import Ingress, Wanted
     from zdtrace.recording.redaction import Policy
@@ -102,9 +103,7 @@ def record(
         raise UsageError("--for and a command do not go together", hint="the recording ends when the command does")
     if requests is not None and not command:
         raise UsageError("--requests needs a command that writes the file", hint="add `-- COMMAND…`")
-    access = Access(
-        kubeconfig=kubeconfig, context=context, user=as_, timeout_s=span_s(request_timeout, "--request-timeout"),
-    )
+    access = access_of(kubeconfig, context, as_, request_timeout)
     make_room(output, force=force)
     loads = replace(prepared(Asked(command, probe, rate, canary, for_s), output, requests), logs=tuple(log or ()))
     api = connect(access)
@@ -130,6 +129,15 @@ def span_s(text: str, option: str) -> float:
         raise UsageError(f"`{option} {text}` is no time", hint="write it as 90s, 5m or 1h30m")
     hours, minutes, seconds = (float(each or 0) for each in found.groups())
     return hours * 3600 + minutes * 60 + seconds
+
+
+def access_of(kubeconfig: str | None, context: str | None, user: str | None, timeout: str) -> Access:
+    """Return how to reach a cluster, from the options that are kubectl's. Raises UsageError."""
+    from zdtrace.collectors.api import Access
+
+    return Access(
+        kubeconfig=kubeconfig, context=context, user=user, timeout_s=span_s(timeout, "--request-timeout"),
+    )
 
 
 def _sum_up(writer: Writer, output: Path, *, has_load: bool) -> None:

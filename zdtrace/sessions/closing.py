@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zdtrace.errors import RecordingError
 from zdtrace.recording import journal
 
 if TYPE_CHECKING:
@@ -20,6 +21,16 @@ _MAY_BE_NOTHING = ("fortio-stderr",)
 def folder_of_load(recording: Path) -> Path:
     """Return where the files of a load command are until they are taken in: beside the recording, not in it."""
     return recording.with_name(f".{recording.name}.load")
+
+
+def make_folder_of_load(recording: Path) -> Path:
+    """Make that folder, for nobody but us, and return it. Raises RecordingError where there is no place for it."""
+    folder = folder_of_load(recording.absolute())
+    try:
+        folder.mkdir(parents=True, mode=0o700)
+    except OSError as error:
+        raise RecordingError(f"`{folder}` cannot be made: {error.strerror}") from error
+    return folder
 
 
 def close(

@@ -133,12 +133,8 @@ def prepared(asked: Asked, output: Path, requests: Path | None = None) -> Loads:
     """Return the load tests, ready to run beside a recording. Raises UsageError, or RecordingError without a place."""
     if not (asked.command or asked.probe or asked.canary):
         return Loads(None)
-    folder = closing.folder_of_load(output.absolute())
-    shutil.rmtree(folder, ignore_errors=True)
-    try:
-        folder.mkdir(parents=True, mode=0o700)
-    except OSError as error:
-        raise RecordingError(f"`{folder}` cannot be made: {error.strerror}") from error
+    shutil.rmtree(closing.folder_of_load(output.absolute()), ignore_errors=True)
+    folder = closing.make_folder_of_load(output)
     try:
         main = None
         if asked.command:
