@@ -9,7 +9,7 @@ from pathlib import Path
 
 from zdtrace.chaos.actions import ACTIONS
 from zdtrace.chaos.cluster import Cluster, Restored
-from zdtrace.chaos.journal import ActionJournal, JournalError, Plan, Step, read_journal
+from zdtrace.chaos.journal import ActionJournal, Header, JournalError, Plan, Step, read_journal
 from zdtrace.chaos.restoring import restore
 from zdtrace.errors import NoAnswer
 
@@ -40,9 +40,11 @@ def restore_patiently(
 
 def undo(
     path: Path, cluster: Cluster, say: Say, *, is_forced: bool = False, patience_s: float = PATIENCE_S,
+    hold: Callable[[Header], contextlib.AbstractContextManager[object]] = lambda _: contextlib.nullcontext(),
 ) -> tuple[Restored, ...]:
     """Undo all that a journal says was done and not undone, and close it. Returns what became of each object.
 
+    `hold` is entered when the experiment is known to run no more: what it gave away before would stop one that runs.
     Nothing is closed while something is overwritten: it can be looked at, and undone by force.
     Raises JournalError when the experiment still runs, when it was made on another cluster, or when there is no such
     journal; ClusterError when the cluster does not answer.
@@ -55,8 +57,9 @@ def undo(
                 hint="name that cluster with --context or --kubeconfig",
             )
         every: list[Restored] = []
-        for step in story.to_undo:
-            every += undo_step(journal, step, cluster, say, is_forced=is_forced, patience_s=patience_s)
+        with hold(story.header):
+            for step in story.to_undo:
+                every += undo_step(journal, step, cluster, say, is_forced=is_forced, patience_s=patience_s)
         if not story.is_whole and all(each.is_good for each in every):
             journal.close("undone")
     return tuple(every)
