@@ -27,6 +27,10 @@ golden:
 docs:
     python docs/generate.py
 
+# the templates of the pictures of a report, drawn by altair, to be read as a diff
+pictures:
+    python -m zdtrace.charts; git diff --stat reports/pictures
+
 # the pictures of a terminal in docs/images
 picture:
     python docs/images/draw.py

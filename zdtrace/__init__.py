@@ -3,7 +3,7 @@
     recording = zdtrace.open_recording("rollout.zdtrace")
     print(zdtrace.diagnose(recording).sentence)
 
-Importing this package costs almost nothing: duckdb, polars, altair and kubernetes are imported by the
+Importing this package costs almost nothing: duckdb, polars and kubernetes are imported by the
 functions that use them, and the names below when they are asked for.
 """
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,13 +80,16 @@ class Findings:
 
 
 def find(
-    recording: Recording, settings: Mapping[str, str] | None = None, *, baseline: Recording | None = None
+    recording: Recording, settings: Mapping[str, str] | None = None, *, baseline: Recording | None = None,
+    when_judged: Callable[[Diagnosis], None] | None = None,
 ) -> Findings:
     """Judge a recording and gather what a report shows of it; `baseline` is the run that it is compared with.
 
-    Raises as `diagnose` does.
+    `when_judged` gets the verdict as soon as there is one, so that pictures can be begun. Raises as `diagnose` does.
     """
     diagnosis = diagnose(recording, settings)
+    if when_judged is not None:
+        when_judged(diagnosis)
     comparison = compare([diagnose(baseline, settings)], [diagnosis]) if baseline is not None else None
     windows = _rows(diagnosis, "findings.chart_window")
     return Findings(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
 from math import floor
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,11 @@ _NAMED_CAUSES = 3
 def counted(number: int) -> str:
     """Return a number as people read it: `20 000`."""
     return f"{number:,}".replace(",", " ")
+
+
+def clock_time(ns: int) -> str:
+    """Return the time of the day in UTC, to the microsecond."""
+    return f"{datetime.fromtimestamp(ns // 1_000_000_000, UTC):%H:%M:%S}.{ns % 1_000_000_000 // 1000:06}"
 
 
 def at_least(share: float) -> str:

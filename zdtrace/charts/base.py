@@ -1,37 +1,37 @@
-"""What all pictures share: how one is drawn, colours and shapes of causes, instants as seconds."""
+"""What all pictures share: how one is drawn ahead and filled with rows, colours and shapes of causes.
+
+Altair takes longer to begin than a recording takes to read. So each picture is drawn once, ahead, with places for
+what differs: a template in `reports/pictures`. What a run has to do is to find the rows and to fill the places.
+"""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from zdtrace.printable import printable
+from zdtrace.resources import folder
 
 if TYPE_CHECKING:
     import altair as alt
-    import polars as pl
 
 WIDTH = 860
 """Of the plots, px; pages set another."""
 LABELS = 176
 """Room for the labels left of the plots, px, so that plots below each other line up."""
-UNATTRIBUTED = "unattributed"
-_LONGEST = 120
-# Each at least 3 to 1 on white and on #14181d, and told apart by people who see no red or no green: after Okabe, Ito.
-_COLORS = ("#d55e00", "#0072b2", "#009e73", "#b4619a", "#a87900", "#2b95c9", "#8c6bb1", "#c0504d")
-_SHAPES = (
-    "circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "triangle-right", "triangle-left",
-)
-_NO_COLOR, _NO_SHAPE = "#7f7f7f", "M-1,-1L1,1M1,-1L-1,1"
 BLUE, ORANGE, RED, GREEN, GRAY, PURPLE = "#0072b2", "#a87900", "#d55e00", "#009e73", "#7f7f7f", "#8c6bb1"
-
 IN_PERIOD = "period_from === null || (datum.started_s >= period_from && datum.started_s <= period_until)"
 """Whether a mark began in the period that a reader chose, see `period_params`; none chosen is all of the run."""
+_LONGEST = 120
+_PLACE, _WORD = "$place", "$word"
 
-Frames = Mapping[str, "pl.DataFrame"]
+Row = dict[str, Any]
+Tables = Mapping[str, list[Row]]
+"""The rows of queries, by their names."""
 
 
 class Words(Protocol):
@@ -45,36 +45,81 @@ class Words(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Filling:
+    """What a recording puts into a picture: rows by the name of their data, and values by the name of their place."""
+
+    rows: Mapping[str, list[Row]]
+    places: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture: the queries that it reads, and what draws their frames; None when there is nothing to see."""
+    """A picture: the queries that it reads, what draws it ahead, and what fills it: None with nothing to see."""
 
     name: str
     reads: tuple[str, ...]
-    draw: Callable[[Frames, Words, Sheet], alt.TopLevelMixin | None]
+    draw: Callable[[], alt.TopLevelMixin]
+    fill: Callable[[Tables, Words], Filling | None]
 
-    def specification(self, frames: Frames, words: Words, *, is_checked: bool = False) -> dict[str, Any] | None:
-        """Return the picture in Vega-Lite; `is_checked` holds each part of it against the schema, which takes long."""
+    def template(self) -> dict[str, Any]:
+        """Return the picture in Vega-Lite with its places, drawn by altair now; `reports/pictures` holds it."""
         from altair.utils import schemapi
 
-        sheet = Sheet({})
-        with schemapi.debug_mode(is_checked):
-            chart = self.draw({name: _readable(frame) for name, frame in frames.items()}, words, sheet)
-            found: dict[str, Any] | None = None if chart is None else chart.to_dict(validate=is_checked)
-        if found is not None:
-            wanted = set(re.findall(r"\w+", json.dumps(found)))
-            found["datasets"] = {name: _drawn(frame, wanted) for name, frame in sheet.frames.items()}
+        # A place is none of the things that the schema allows there; the filled picture is held against it in tests.
+        with schemapi.debug_mode(False):
+            drawn: dict[str, Any] = self.draw().to_dict(validate=False)
+        for param in drawn.get("params", ()):
+            if "select" in param:
+                # Altair wants numbers there; the place is called as the selection is.
+                param["value"] = {name: place(param["name"]) for name in param["value"]}
+        return drawn
+
+    def specification(self, tables: Tables, words: Words) -> dict[str, Any] | None:
+        """Return the picture in Vega-Lite, filled with the rows of a recording."""
+        filling = self.fill({name: list(map(_readable, rows)) for name, rows in tables.items()}, words)
+        if filling is None:
+            return None
+        template = _shipped(self.name)
+        found: dict[str, Any] = _filled(json.loads(template), filling, words)
+        wanted = set(re.findall(r"\w+", template))
+        found["datasets"] = {name: [_drawn(row, wanted) for row in rows] for name, rows in filling.rows.items()}
         return found
 
 
-def _readable(frame: pl.DataFrame) -> pl.DataFrame:
-    """Return the frame with texts of strangers as they can be shown: names of a megabyte end Vega's engine."""
-    import polars as pl
+@cache
+def _shipped(name: str) -> str:
+    return folder("reports").joinpath(f"pictures/{name}.json").read_text(encoding="utf-8")
 
-    texts = [name for name, kind in frame.schema.items() if kind == pl.String]
-    return frame.with_columns(*(
-        pl.Series(name, [None if each is None else _short(each) for each in frame[name].to_list()], dtype=pl.String)
-        for name in texts
-    ))
+
+def _filled(node: Any, filling: Filling, words: Words) -> Any:
+    """Return a part of a template with its places filled; layers of data without rows are left out."""
+    if isinstance(node, list):
+        return [_filled(each, filling, words) for each in node]
+    if not isinstance(node, dict):
+        return node
+    if _PLACE in node:
+        return filling.places[node[_PLACE]]
+    if _WORD in node:
+        return words(node[_WORD])
+    return {
+        name: _filled(_with_rows(value, filling) if name in ("layer", "vconcat") else value, filling, words)
+        for name, value in node.items()
+    }
+
+
+def _with_rows(nodes: list[dict[str, Any]], filling: Filling) -> list[dict[str, Any]]:
+    return [each for each in nodes if _has_rows(each, filling)] or nodes[-1:]
+
+
+def _has_rows(node: Mapping[str, Any], filling: Filling) -> bool:
+    if "data" in node:
+        return bool(filling.rows[node["data"]["name"]])
+    return any(_has_rows(each, filling) for each in node["layer"]) if "layer" in node else True
+
+
+def _readable(row: Row) -> Row:
+    """Return the row with texts of strangers as they can be shown: names of a megabyte end Vega's engine."""
+    return {name: _short(value) if isinstance(value, str) else value for name, value in row.items()}
 
 
 def _short(text: str) -> str:
@@ -82,50 +127,30 @@ def _short(text: str) -> str:
     return shown if len(text) <= _LONGEST else shown + "…"
 
 
-def _drawn(frame: pl.DataFrame, wanted: set[str]) -> list[dict[str, Any]]:
-    """Return the rows with the columns that the picture names; numbers as fine as can be seen."""
-    import polars as pl
-
+def _drawn(row: Row, wanted: set[str]) -> Row:
+    """Return the columns that the picture names; numbers as fine as can be seen."""
     # Nanoseconds since 1970 are no numbers of JavaScript; no picture names them.
-    shown = frame.select(name for name in frame.columns if name in wanted and not name.endswith("_ns"))
-    return shown.with_columns(pl.col(pl.Float64).round(6)).to_dicts()
+    return {
+        name: round(value, 6) if isinstance(value, float) else value
+        for name, value in row.items() if name in wanted and not name.endswith("_ns")
+    }
 
 
-@dataclass(frozen=True, slots=True)
-class Sheet:
-    """The rows of a picture, kept apart from how they are drawn: altair would copy them again and again."""
-
-    frames: dict[str, pl.DataFrame]
-
-    def chart(self, frame: pl.DataFrame) -> alt.Chart:
-        """Return a chart on the rows of a frame."""
-        import altair as alt
-
-        name = next((name for name, known in self.frames.items() if known is frame), f"rows{len(self.frames)}")
-        self.frames[name] = frame
-        return alt.Chart(alt.NamedData(name=name))
+def place(name: str) -> Any:
+    """Return what stands for a value that depends on the recording."""
+    return {_PLACE: name}
 
 
-def seconds(frame: pl.DataFrame, zero_ns: int, *names: str) -> pl.DataFrame:
-    """Return the frame with a column `…_s` for each named column `…_ns`: seconds since `zero_ns`."""
-    import polars as pl
-
-    return frame.with_columns(
-        *(((pl.col(name) - zero_ns) / 1e9).alias(f"{name.removesuffix('_ns')}_s") for name in names),
-        *(
-            # As text, because a picture's numbers cannot hold nanoseconds since 1970.
-            pl.from_epoch(pl.col(name), time_unit="ns").dt.strftime("%H:%M:%S%.6f").alias(f"{name}_utc")
-            for name in names
-        ),
-    )
+def word(key: str) -> Any:
+    """Return what stands for words of the reader's language."""
+    return {_WORD: key}
 
 
-def since_begin(failures: pl.DataFrame, window: pl.DataFrame) -> pl.DataFrame:
-    """Return the marks with `started_s`: seconds since the begin of the run, which a period is chosen in."""
-    import polars as pl
+def chart(rows: str) -> alt.Chart:
+    """Return a chart on the rows of that name."""
+    import altair as alt
 
-    zero = window["run_from_ns"][0] if not window.is_empty() else 0
-    return failures.with_columns(((pl.col("started_ns") - zero) / 1e9).alias("started_s"))
+    return alt.Chart(alt.NamedData(name=rows))
 
 
 def period_params() -> list[alt.Parameter]:
@@ -135,46 +160,20 @@ def period_params() -> list[alt.Parameter]:
     return [alt.param(name=name, value=None) for name in ("period_from", "period_until")]
 
 
-def cause_scales(causes: Sequence[str], words: Words) -> tuple[alt.Scale, alt.Scale]:
-    """Return the colours and the shapes of causes by their titles; each cause has one of its own of both."""
+def cause_scales() -> tuple[alt.Scale, alt.Scale]:
+    """Return the colours and the shapes of causes by their titles, see `rows.cause_places`."""
     import altair as alt
 
-    named = [name for name in causes if name != UNATTRIBUTED]
-    domain = [words.cause(name) for name in named]
-    colors = [_COLORS[place % len(_COLORS)] for place in range(len(named))]
-    # Beyond the eighth the pairs of colour and shape still differ.
-    shapes = [_SHAPES[(place + place // len(_COLORS)) % len(_SHAPES)] for place in range(len(named))]
-    if UNATTRIBUTED in causes:
-        domain.append(words.cause(UNATTRIBUTED))
-        colors.append(_NO_COLOR)
-        shapes.append(_NO_SHAPE)
-    return alt.Scale(domain=domain, range=colors), alt.Scale(domain=domain, range=shapes)
+    domain = place("causes")
+    return alt.Scale(domain=domain, range=place("colors")), alt.Scale(domain=domain, range=place("shapes"))
 
 
-def by_cost(failures: pl.DataFrame) -> list[str]:
-    """Return the causes of the failed requests, costliest first, as in the verdict."""
-    import polars as pl
-
-    counts = failures.group_by("cause").agg(pl.col("failed_count").sum())
-    return counts.sort(["failed_count", "cause"], descending=[True, False])["cause"].to_list()
-
-
-def with_titles(frame: pl.DataFrame, words: Words) -> pl.DataFrame:
-    """Return the frame with the title of each cause in `title`."""
-    import polars as pl
-
-    titles = {name: words.cause(name) for name in frame["cause"].unique().to_list()}
-    return frame.with_columns(pl.col("cause").replace_strict(titles, return_dtype=pl.String).alias("title"))
-
-
-def size_of(failures: pl.DataFrame) -> alt.Size:
-    """Return the area of marks that stand for several failed requests: a single one can always be seen."""
+def size() -> alt.Size:
+    """Return the area of marks that stand for several failed requests, see `rows.size_places`."""
     import altair as alt
 
-    most = max(failures["failed_count"].to_list(), default=1)
-    largest = 42 if most < 2 else min(600, 42 + 40 * most)
     return alt.Size("failed_count:Q", legend=None, scale=alt.Scale(
-        domain=[1, most], range=[42, largest], type="linear"
+        domain=place("counts"), range=place("areas"), type="linear"
     ))
 
 
@@ -186,11 +185,23 @@ def labels(**more: Any) -> alt.Axis:
 
 
 def tooltips(**fields: str) -> list[alt.Tooltip]:
-    """Return what is shown on hover, by field: `tooltips(title="Cause")`; numbers end in `:Q`."""
+    """Return what is shown on hover, by field and its words: `tooltips(title="chart.cause")`; numbers end in `__q`."""
     import altair as alt
 
     return [
-        alt.Tooltip(name.removesuffix("__q"), type="quantitative", title=title, format=",.6~g")
-        if name.endswith("__q") else alt.Tooltip(name, type="nominal", title=title)
-        for name, title in fields.items()
+        alt.Tooltip(name.removesuffix("__q"), type="quantitative", title=word(key), format=",.6~g")
+        if name.endswith("__q") else alt.Tooltip(name, type="nominal", title=word(key))
+        for name, key in fields.items()
     ]
+
+
+def scale_of(values: Mapping[str, Any]) -> alt.Scale:
+    """Return what gives each name its colour, shape or size."""
+    import altair as alt
+
+    return alt.Scale(type="ordinal", domain=list(values), range=list(values.values()))
+
+
+def named(values: Sequence[Row], name: str) -> list[Any]:
+    """Return a column of rows: each value once, in their order."""
+    return list(dict.fromkeys(row[name] for row in values))

@@ -4,33 +4,35 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zdtrace.charts.base import BLUE, RED, WIDTH, Frames, Sheet, Words, labels, tooltips
+from zdtrace.charts.base import BLUE, RED, WIDTH, Filling, Tables, Words, chart, labels, tooltips, word
 
 if TYPE_CHECKING:
     import altair as alt
 
 READS = ("history",)
-"""No query: a frame with `label`, `started`, `failed_count`, `ratio`, `lo_ratio`, `hi_ratio`, a row a run."""
+"""No query: rows with `label`, `started`, `failed_count`, `ratio`, `lo_ratio`, `hi_ratio`, one a run."""
 
 
-def draw(frames: Frames, words: Words, sheet: Sheet) -> alt.TopLevelMixin | None:
+def fill(tables: Tables, _words: Words) -> Filling | None:
+    """Return the runs; None when there are none."""
+    return Filling({"runs": tables["history"]}) if tables["history"] else None
+
+
+def draw() -> alt.TopLevelMixin:
     """Return a mark a run, in the order of time: a circle when nothing failed, a triangle when something did."""
     import altair as alt
 
-    runs = frames["history"]
-    if runs.is_empty():
-        return None
-    y = alt.Y("ratio:Q", title=words("chart.ratio"), axis=labels(format="%", title=words("chart.ratio")))
-    x = alt.X("label:N", sort=None, title=words("chart.run"), axis=alt.Axis(labelAngle=-35, labelLimit=150))
+    y = alt.Y("ratio:Q", title=word("chart.ratio"), axis=labels(format="%", title=word("chart.ratio")))
+    x = alt.X("label:N", sort=None, title=word("chart.run"), axis=alt.Axis(labelAngle=-35, labelLimit=150))
     hover = tooltips(
-        label=words("chart.run"), started=words("chart.started"), failed_count__q=words("chart.failed"),
-        ratio__q=words("chart.ratio"),
+        label="chart.run", started="chart.started", failed_count__q="chart.failed", ratio__q="chart.ratio",
     )
-    base = sheet.chart(runs).encode(x=x, tooltip=hover)
+    base = chart("runs").encode(x=x, tooltip=hover)
     bounds = base.mark_rule(strokeWidth=2, color=BLUE).encode(y=alt.Y("lo_ratio:Q"), y2="hi_ratio:Q")
     marks = base.mark_point(filled=True, size=110, opacity=1).encode(
         y=y,
         color=alt.condition("datum.failed_count > 0", alt.value(RED), alt.value(BLUE)),
         shape=alt.condition("datum.failed_count > 0", alt.value("triangle-up"), alt.value("circle")),
     )
-    return alt.layer(bounds, marks).properties(width=WIDTH, height=220)
+    picture: alt.LayerChart | alt.FacetChart = alt.layer(bounds, marks).properties(width=WIDTH, height=220)
+    return picture

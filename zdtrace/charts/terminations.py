@@ -13,22 +13,23 @@ from zdtrace.charts.base import (
     PURPLE,
     RED,
     WIDTH,
-    Frames,
-    Sheet,
+    Filling,
+    Row,
+    Tables,
     Words,
-    by_cost,
     cause_scales,
+    chart,
     labels,
     period_params,
-    since_begin,
-    size_of,
+    place,
+    size,
     tooltips,
-    with_titles,
+    word,
 )
+from zdtrace.charts.rows import by_cost, cause_places, since_begin, size_places, with_titles
 
 if TYPE_CHECKING:
     import altair as alt
-    import polars as pl
 
 READS = ("findings.chart_terminations", "findings.chart_failures", "findings.chart_window")
 # In the order in which they should happen: everybody learns of it, then the process ends.
@@ -39,39 +40,48 @@ _SHAPES = {
 _ROW = 26
 
 
-def draw(frames: Frames, words: Words, sheet: Sheet) -> alt.TopLevelMixin | None:
-    """Return a row a step with a mark for each pod, the failed requests below; None when no pod was deleted."""
-    import altair as alt
-    import polars as pl
-
-    steps = _steps(frames["findings.chart_terminations"], words)
-    if steps.is_empty():
+def fill(tables: Tables, words: Words) -> Filling | None:
+    """Return the steps of each end, and the requests that failed meanwhile; None when no pod was deleted."""
+    steps = _steps(tables["findings.chart_terminations"], words)
+    if not steps:
         return None
-    failures = frames["findings.chart_failures"]
-    causes = by_cost(failures)
-    failures = with_titles(failures.filter(pl.col("since_deleted_ms").is_not_null()), words).with_columns(
-        (pl.col("since_deleted_ms") / 1e3).alias("at_s"), pl.col("title").alias("row")
-    )
-    failures = since_begin(failures, frames["findings.chart_window"])
-    shown = [each for each in _STEPS if each in steps["step"].to_list()]
-    rows = [
-        *(row for step in shown for row in sorted(steps.filter(pl.col("step") == step)["row"].unique().to_list())),
-        *(words.cause(each) for each in causes if each in failures["cause"].to_list()),
+    every = tables["findings.chart_failures"]
+    causes = by_cost(every)
+    near = with_titles([row for row in every if row["since_deleted_ms"] is not None], words)
+    failures = [
+        {**row, "at_s": row["since_deleted_ms"] / 1e3, "row": row["title"]}
+        for row in since_begin(near, tables["findings.chart_window"])
     ]
+    shown = [each for each in _STEPS if any(row["step"] == each for row in steps)]
+    hit = {row["cause"] for row in failures}
     # Said, not found from the rows: what is left of them in a period must not move the others.
-    y = alt.Y("row:N", sort=rows, scale=alt.Scale(domain=rows),
-              axis=labels(title=None, grid=True, ticks=False, domain=False))
-    x = alt.X("lo_s:Q", title=words("chart.since_deletion"), scale=alt.Scale(
-        domain=_span([*steps["lo_s"], *steps["hi_s"], *failures["at_s"]]), nice=False, zero=False, padding=14
-    ))
-    layers: list[alt.Chart | alt.LayerChart | alt.FacetChart] = [
-        *_overlap(steps, words, sheet, x), _marks(steps, words, sheet, x, y),
+    order = [
+        *(name for step in shown for name in sorted({row["row"] for row in steps if row["step"] == step})),
+        *(words.cause(each) for each in causes if each in hit),
     ]
-    if not failures.is_empty():
-        layers.append(_failures(failures, causes, words, sheet, y))
-    picture: alt.LayerChart | alt.FacetChart = alt.layer(*layers).resolve_scale(
+    return Filling({"steps": steps, "overlap": _overlap(steps, words), "failures": failures}, {
+        **cause_places(causes, words), **size_places(failures), "order": order, "height": _ROW * len(order),
+        "span": _span([*(row[name] for row in steps for name in ("lo_s", "hi_s")), *(row["at_s"] for row in failures)]),
+        "steps": shown, "step_colors": [_STEPS[each] for each in shown],
+        "step_shapes": [_SHAPES[each] for each in shown],
+    })
+
+
+def draw() -> alt.TopLevelMixin:
+    """Return a row a step with a mark for each pod, the failed requests below."""
+    import altair as alt
+
+    y = alt.Y("row:N", sort=place("order"), scale=alt.Scale(domain=place("order")),
+              axis=labels(title=None, grid=True, ticks=False, domain=False))
+    x = alt.X("lo_s:Q", title=word("chart.since_deletion"),
+              scale=alt.Scale(domain=place("span"), nice=False, zero=False, padding=14))
+    area = chart("overlap").mark_rect(color=RED, opacity=0.12).encode(
+        x=x, x2="hi_s:Q", tooltip=tooltips(what="chart.what", lo_s__q="chart.from", hi_s__q="chart.until")
+    )
+    picture: alt.LayerChart | alt.FacetChart = alt.layer(area, _marks(x, y), _failures(y)).resolve_scale(
         color="independent", shape="independent"
-    ).add_params(*period_params()).properties(width=WIDTH, height=_ROW * len(rows))
+    ).add_params(*period_params()).properties(width=WIDTH)
+    picture["height"] = place("height")
     return picture
 
 
@@ -80,74 +90,58 @@ def _span(values: Sequence[float | None]) -> list[float]:
     return [min(known), max(min(known) + 0.001, *known)]
 
 
-def _steps(terminations: pl.DataFrame, words: Words) -> pl.DataFrame:
-    import polars as pl
+def _steps(terminations: Sequence[Row], words: Words) -> list[Row]:
+    found = []
+    for row in terminations:
+        if row["step"] not in _STEPS:
+            continue
+        lo_ms, hi_ms = row["lo_ms"], row["hi_ms"]
+        found.append({
+            **row, "lo_s": lo_ms / 1e3, "hi_s": None if hi_ms is None else hi_ms / 1e3,
+            "at_s": (lo_ms + (lo_ms if hi_ms is None else hi_ms)) / 2e3,
+            "row": words(f"steps.{row['step']}") + (f": {row['proxy']}" if row["proxy"] is not None else ""),
+        })
+    return found
 
-    names = {step: words(f"steps.{step}") for step in _STEPS}
-    return terminations.filter(pl.col("step").is_in(list(_STEPS))).with_columns(
-        (pl.col("lo_ms") / 1e3).alias("lo_s"), (pl.col("hi_ms") / 1e3).alias("hi_s"),
-        ((pl.col("lo_ms") + pl.coalesce("hi_ms", "lo_ms")) / 2e3).alias("at_s"),
-        (
-            pl.col("step").replace_strict(names, default=None, return_dtype=pl.String)
-            + pl.when(pl.col("proxy").is_not_null()).then(pl.lit(": ") + pl.col("proxy")).otherwise(pl.lit(""))
-        ).alias("row"),
-    )
 
-
-def _overlap(steps: pl.DataFrame, words: Words, sheet: Sheet, x: alt.X) -> list[alt.Chart]:
-    """Shade from the first SIGTERM to the last step of those who still sent requests: that is where they are lost."""
-    import polars as pl
-
-    first = steps.filter(pl.col("step") == "signalled")["at_s"].min()
-    last = steps.filter(pl.col("step").is_in(["routed", "applied"]))["hi_s"].max()
-    if not isinstance(first, float) or not isinstance(last, float) or last <= first:
+def _overlap(steps: Sequence[Row], words: Words) -> list[Row]:
+    """Return from the first SIGTERM to the last step of those who still sent requests: that is where they are lost."""
+    first = min((row["at_s"] for row in steps if row["step"] == "signalled"), default=None)
+    ends = [row["hi_s"] for row in steps if row["step"] in ("routed", "applied") and row["hi_s"] is not None]
+    last = max(ends, default=None)
+    if first is None or last is None or last <= first:
         return []
-    area = sheet.chart(pl.DataFrame({"lo_s": [first], "hi_s": [last], "what": [words("chart.overlap")]}))
-    return [
-        area.mark_rect(color=RED, opacity=0.12).encode(x=x, x2="hi_s:Q", tooltip=tooltips(
-            what=words("chart.what"), lo_s__q=words("chart.from"), hi_s__q=words("chart.until")
-        )),
-    ]
+    return [{"lo_s": first, "hi_s": last, "what": words("chart.overlap")}]
 
 
-def _marks(
-    steps: pl.DataFrame, words: Words, sheet: Sheet, x: alt.X, y: alt.Y
-) -> alt.LayerChart | alt.FacetChart:
+def _marks(x: alt.X, y: alt.Y) -> alt.LayerChart | alt.FacetChart:
     import altair as alt
 
     hover = tooltips(
-        row=words("chart.what"), pod_name=words("chart.pod"), lo_s__q=words("chart.earliest"),
-        hi_s__q=words("chart.latest"), reference=words("chart.evidence"),
+        row="chart.what", pod_name="chart.pod", lo_s__q="chart.earliest", hi_s__q="chart.latest",
+        reference="chart.evidence",
     )
-    steps_seen = [step for step in _STEPS if step in steps["step"].to_list()]
-    color = alt.Color("step:N", legend=None, scale=alt.Scale(
-        domain=steps_seen, range=[_STEPS[step] for step in steps_seen]
-    ))
-    shape = alt.Shape("step:N", legend=None, scale=alt.Scale(
-        domain=steps_seen, range=[_SHAPES[step] for step in steps_seen]
-    ))
-    base = sheet.chart(steps).encode(y=y, tooltip=hover, color=color)
+    color = alt.Color("step:N", legend=None, scale=alt.Scale(domain=place("steps"), range=place("step_colors")))
+    shape = alt.Shape("step:N", legend=None, scale=alt.Scale(domain=place("steps"), range=place("step_shapes")))
+    base = chart("steps").encode(y=y, tooltip=hover, color=color)
     return alt.layer(
         base.mark_rule(strokeWidth=5, opacity=0.3).encode(x=x, x2="hi_s:Q"),
         base.mark_point(filled=True, size=90, opacity=0.95).encode(x=alt.X("at_s:Q"), shape=shape),
     )
 
 
-def _failures(
-    failures: pl.DataFrame, causes: list[str], words: Words, sheet: Sheet, y: alt.Y
-) -> alt.Chart:
+def _failures(y: alt.Y) -> alt.Chart:
     import altair as alt
 
-    colors, shapes = cause_scales(causes, words)
-    marks: alt.Chart = sheet.chart(failures).mark_point(strokeWidth=1.4, opacity=0.8, filled=False).transform_filter(
+    colors, shapes = cause_scales()
+    marks: alt.Chart = chart("failures").mark_point(strokeWidth=1.4, opacity=0.8, filled=False).transform_filter(
         IN_PERIOD
     ).encode(
-        x=alt.X("at_s:Q"), y=y,
-        size=size_of(failures),
+        x=alt.X("at_s:Q"), y=y, size=size(),
         color=alt.Color("title:N", scale=colors, legend=None), shape=alt.Shape("title:N", scale=shapes, legend=None),
         tooltip=tooltips(
-            title=words("chart.cause"), request_id=words("chart.request"), at_s__q=words("chart.since_deletion"),
-            pod_name=words("chart.pod"), failed_count__q=words("chart.failed"),
+            title="chart.cause", request_id="chart.request", at_s__q="chart.since_deletion", pod_name="chart.pod",
+            failed_count__q="chart.failed",
         ),
     )
     return marks

@@ -34,7 +34,7 @@ def demo(
     """
     from zdtrace.analysis.findings import find
     from zdtrace.recording.store import open_recording
-    from zdtrace.reporting.drawing import studio
+    from zdtrace.reporting.drawing import Sitting, studio
     from zdtrace.reporting.files import check_free, write_text
     from zdtrace.reporting.html import as_html
     from zdtrace.reporting.language import language
@@ -49,12 +49,13 @@ def demo(
     say("a real rollout: 3 pods behind nginx, 500 requests/s for 40 s; importing …")
     with studio() as drawing:
         _import_sample(recording, force=force)
-        findings = find(open_recording(recording))
+        sitting = Sitting(drawing, language("en"))
+        findings = find(open_recording(recording), when_judged=sitting.begin)
         diagnosis = findings.diagnosis
         say("")
         sys.stdout.write(shown(diagnosis, Output.TABLE))
         sys.stdout.flush()
-        text = as_html(findings, language("en"), command=again, studio=drawing)
+        text = as_html(findings, language("en"), command=again, sitting=sitting)
         write_text(page, text, force=force or output is None)
     say("")
     say(f"the report: {page}")

@@ -17,7 +17,8 @@ from zdtrace.errors import UsageError
 if TYPE_CHECKING:
     from zdtrace.analysis.diagnosis import Diagnosis, Rows
     from zdtrace.analysis.findings import Findings
-    from zdtrace.reporting.drawing import Studio
+    from zdtrace.reporting.drawing import Sitting
+    from zdtrace.reporting.language import Language
 
 _KINDS = (".html", ".md", ".json")
 _PICTURES = (".svg", ".png")
@@ -55,8 +56,9 @@ def report(
     from zdtrace.analysis.findings import find
     from zdtrace.recording.folders import open_recordings
     from zdtrace.recording.store import open_recording
-    from zdtrace.reporting.drawing import studio
+    from zdtrace.reporting.drawing import Sitting, studio
     from zdtrace.reporting.files import check_free, write_text
+    from zdtrace.reporting.language import language
 
     if output.suffix not in _KINDS:
         raise UsageError(
@@ -76,26 +78,26 @@ def report(
         raise UsageError(f"`{output}` would be the page of a recording", hint="name it index.html")
     for path in pages:
         check_free(path, force=force)
-    runs = []
+    runs, words = [], language(lang)
     with studio() if output.suffix == ".html" else nullcontext() as drawing, progress(2 * len(pages)) as step:
         for path, each in pages.items():
             step(f"{each.name}: why requests failed")
-            findings = find(each, chosen(settings), baseline=before)
+            sitting = Sitting(drawing, words) if drawing is not None else None
+            findings = find(
+                each, chosen(settings), baseline=before, when_judged=sitting.begin if sitting is not None else None
+            )
             step(f"{each.name}: pictures and tables")
             command = shlex.join(["zdtrace", "report", str(each.folder), "-o", str(path), *options])
-            write_text(path, _written(findings, path.suffix, lang, command, drawing), force=force)
+            write_text(path, _written(findings, path.suffix, words, command, sitting), force=force)
             runs.append((findings, path.name))
     if not is_one:
         from zdtrace.reporting.documents import history_page
-        from zdtrace.reporting.language import language
 
-        write_text(output, history_page(runs, recording.name, language(lang)), force=force)
+        write_text(output, history_page(runs, recording.name, words), force=force)
     say(f"{output} written" + ("" if is_one else f", with {len(pages)} pages beside it"))
 
 
-def _written(findings: Findings, suffix: str, lang: Lang, command: str, drawing: Studio | None) -> str:
-    from zdtrace.reporting.language import language
-
+def _written(findings: Findings, suffix: str, words: Language, command: str, sitting: Sitting | None) -> str:
     if suffix == ".json":
         from zdtrace.reporting.structured import as_json
 
@@ -103,10 +105,10 @@ def _written(findings: Findings, suffix: str, lang: Lang, command: str, drawing:
     if suffix == ".md":
         from zdtrace.reporting.summary import as_markdown
 
-        return as_markdown(findings.diagnosis, language(lang))
+        return as_markdown(findings.diagnosis, words)
     from zdtrace.reporting.html import as_html
 
-    return as_html(findings, language(lang), command=command, studio=drawing)
+    return as_html(findings, words, command=command, sitting=sitting)
 
 
 def _rows(diagnosis: Diagnosis, name: str) -> dict[str, Rows]:

@@ -102,16 +102,14 @@ def _started(findings: Findings) -> str:
 
 
 def _picture(runs: Sequence[Findings], words: Language) -> Mapping[str, Any] | None:
-    import polars as pl
-
     from zdtrace.charts import HISTORY
 
-    frame = pl.DataFrame([
+    rows = [
         {
             "label": f"{place}. {findings.diagnosis.recording}"[:60], "started": _started(findings),
             "failed_count": findings.diagnosis.requests.failed, "ratio": findings.ratio.value,
             "lo_ratio": findings.ratio.lo, "hi_ratio": findings.ratio.hi,
         }
         for place, findings in enumerate(runs, 1)
-    ])
-    return HISTORY.specification({"history": frame}, words)
+    ]
+    return HISTORY.specification({"history": rows}, words)

@@ -1,4 +1,4 @@
-"""Pictures drawn by a process of their own: altair and V8 take seconds to begin, while a recording is being read."""
+"""Pictures drawn by a process of their own: V8 takes a while to begin, while a recording is being read."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from zdtrace.analysis.diagnosis import Rows
-from zdtrace.reporting import pictures
+from zdtrace.analysis.diagnosis import Diagnosis, Rows
+from zdtrace.analysis.findings import Findings
+from zdtrace.reporting import advice, pictures
 from zdtrace.reporting.language import Language, language
 
 _SMALLEST = {"$schema": "https://vega.github.io/schema/vega-lite/v6.json", "data": {"values": []}, "mark": "point"}
@@ -35,6 +36,12 @@ def draw(rows: Mapping[str, Rows], words: Language) -> dict[str, Drawn]:
         name: Drawn(specification, pictures.svg(specification, prefix=name))
         for name, specification in pictures.specifications(rows, words).items()
     }
+
+
+def rows_of(findings: Findings) -> dict[str, Rows]:
+    """Return what the pictures of a page are drawn from."""
+    advised = advice.rows(findings.recommendation) if findings.recommendation is not None else {}
+    return pictures.gathered(findings.diagnosis) | advised
 
 
 class Studio:
@@ -72,6 +79,29 @@ class Studio:
         return answer
 
 
+class Sitting:
+    """The pictures of one page, begun when there is a verdict, before everything about it is known."""
+
+    def __init__(self, studio: Studio, words: Language) -> None:
+        self._studio, self._words = studio, words
+        self._begun: list[Future[dict[str, Drawn]]] = []
+
+    def begin(self, diagnosis: Diagnosis) -> None:
+        """Draw what needs the verdict alone."""
+        self._begun.append(self._studio.draw(pictures.gathered(diagnosis), self._words))
+
+    def draw_rest(self, findings: Findings) -> None:
+        """Draw what has not been begun."""
+        if not self._begun:
+            self.begin(findings.diagnosis)
+        if findings.recommendation is not None:
+            self._begun.append(self._studio.draw(advice.rows(findings.recommendation), self._words))
+
+    def drawn(self) -> dict[str, Drawn]:
+        """Return all of them, when they are ready."""
+        return {name: each for begun in self._begun for name, each in begun.result().items()}
+
+
 @contextlib.contextmanager
 def studio() -> Iterator[Studio]:
     """Open a studio, which begins at once, and close it in the end."""
@@ -98,8 +128,6 @@ def _begun() -> subprocess.Popen[bytes] | None:
 def main() -> None:
     """Read a line of JSON an order, and write one with its pictures; ends with the input."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the caller is interrupted too, and ends this
-    import altair  # noqa: F401 - so that it is there when the first order comes
-
     pictures.svg(_SMALLEST)
     for line in sys.stdin.buffer:
         order = json.loads(line)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from zdtrace.analysis.findings import Findings
-from zdtrace.analysis.words import counted
+from zdtrace.analysis.words import clock_time, counted
 from zdtrace.printable import printable
 from zdtrace.reporting.language import Language
 
@@ -90,11 +89,6 @@ def _cells(row: dict[str, Any], words: Language) -> tuple[str, ...]:
         f"{row['since_signal_ms']:.0f}" if row["since_signal_ms"] is not None else "",
         _text(row["evidence_ref"]) or "",
     )
-
-
-def clock_time(ns: int) -> str:
-    """Return the time of the day in UTC, to the microsecond."""
-    return f"{datetime.fromtimestamp(ns // 1_000_000_000, UTC):%H:%M:%S}.{ns % 1_000_000_000 // 1000:06}"
 
 
 def _text(value: Any) -> str | None:

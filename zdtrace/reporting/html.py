@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from zdtrace.analysis.findings import Findings
 from zdtrace.printable import printable
-from zdtrace.reporting import advice, page, pictures
-from zdtrace.reporting.drawing import Studio, draw
+from zdtrace.reporting import page, pictures
+from zdtrace.reporting.drawing import Sitting, draw, rows_of
 from zdtrace.reporting.language import Language
 from zdtrace.resources import folder
 from zdtrace.version import __version__
@@ -25,21 +25,19 @@ _SECTIONS = (
 _LONGEST = 2_000
 
 
-def as_html(findings: Findings, words: Language, *, command: str, studio: Studio | None = None) -> str:
-    """Return the page. `command` is what writes it again; `studio` draws its pictures while the rest is gathered."""
+def as_html(findings: Findings, words: Language, *, command: str, sitting: Sitting | None = None) -> str:
+    """Return the page. `command` is what writes it again; `sitting` draws its pictures while the rest is gathered."""
     from markupsafe import Markup
 
     from zdtrace.charts.look import config
 
-    rows = pictures.gathered(findings.diagnosis)
-    if findings.recommendation is not None:
-        rows |= advice.rows(findings.recommendation)
-    waiting = studio.draw(rows, words) if studio is not None else None
+    if sitting is not None:
+        sitting.draw_rest(findings)
     context = page.context(findings, words, command=command)
     data = page.data(findings, words)
     template = environment_of(words).get_template("report.html.jinja")
     runtime, script = _closed(pictures.runtime()), _closed(shipped("js/report.js"))
-    drawn = waiting.result() if waiting is not None else draw(rows, words)
+    drawn = sitting.drawn() if sitting is not None else draw(rows_of(findings), words)
     data |= {
         "pictures": {name: each.specification for name, each in drawn.items()},
         "looks": {"light": config(is_dark=False), "dark": config(is_dark=True)},

@@ -33,12 +33,12 @@ def specifications(rows: Mapping[str, Rows], words: Language, *names: str) -> di
     """
     from zdtrace.charts import PICTURES
 
-    frames = {name: each.frame() for name, each in rows.items()}
+    tables = {name: each.records() for name, each in rows.items()}
     found = {}
     for picture in (PICTURES[name] for name in names or PICTURES):
-        if not frames.keys() >= set(picture.reads):
+        if not tables.keys() >= set(picture.reads):
             continue
-        specification = picture.specification(frames, words)
+        specification = picture.specification(tables, words)
         if specification is not None:
             found[picture.name] = specification
     return found
