@@ -81,10 +81,6 @@ class Rows:
     types: Mapping[str, str]
     rows: list[tuple[Any, ...]]
 
-    def records(self) -> list[dict[str, Any]]:
-        """Return them as dictionaries, for rows that are few."""
-        return [dict(zip(self.types, row, strict=True)) for row in self.rows]
-
     def frame(self) -> pl.DataFrame:
         """Return them as a frame. What is documented counts: of no rows, or of nulls alone, no type could be told."""
         import polars as pl

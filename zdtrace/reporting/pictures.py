@@ -33,7 +33,7 @@ def specifications(rows: Mapping[str, Rows], words: Language, *names: str) -> di
     """
     from zdtrace.charts import PICTURES
 
-    tables = {name: each.records() for name, each in rows.items()}
+    tables = {name: [dict(zip(each.types, row, strict=True)) for row in each.rows] for name, each in rows.items()}
     found = {}
     for picture in (PICTURES[name] for name in names or PICTURES):
         if not tables.keys() >= set(picture.reads):
