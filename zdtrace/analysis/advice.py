@@ -87,7 +87,7 @@ def _remarks(facts: Facts, needs: Sequence[Need], others: Sequence[str], at_leas
         )
     if facts.silent_paths:
         yield f"no request was seen on {', '.join(facts.silent_paths)}: that path says nothing"
-    if any(need.floor.seconds > (need.bound.bound_s or need.bound.at_least_s) for need in needs[:1]):
+    if any(need.is_by_design for need in needs[:1]):
         yield f"the design of the path ({needs[0].bound.proxy}) decides, not what was seen: it may take that long"
     if others:
         yield f"other workloads lost requests, too: {', '.join(others)} (choose with --workload)"

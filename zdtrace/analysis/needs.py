@@ -17,8 +17,9 @@ _SETTLED_AT = 59
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What one kind of path needs, s: what was seen, its bound, its floor by design, and the sum with its margin.
+    """What one kind of path needs, s: its bound with a margin, or its floor by design, whichever is longer; `answer_s`.
 
+    The margin stands for rollouts slower than the few that were seen, and so does the floor: they are not added.
     `answer_s` is the time an answer takes, added where the application breaks off what runs at SIGTERM. `needed_s` is
     `at least` when the bound is None: the end of the routing was not seen in the rollouts that count.
     """
@@ -28,6 +29,18 @@ class Need:
     answer_s: float
     margin_s: float
     needed_s: float
+
+    @classmethod
+    def of(cls, bound: Bound, base: Floor, answer_s: float) -> Need:
+        """Return what a path needs."""
+        margin_s = 0.0 if bound.claim.rollouts >= _SETTLED_AT else max(1.0, 0.2 * _seen_s(bound))
+        needed_s = max(_seen_s(bound) + margin_s, base.seconds) + answer_s
+        return cls(bound, base, answer_s, margin_s, needed_s)
+
+    @property
+    def is_by_design(self) -> bool:
+        """Whether the floor decides, not what was seen."""
+        return self.floor.seconds > _seen_s(self.bound) + self.margin_s
 
     def as_json(self) -> dict[str, Any]:
         """Return the path as `zdtrace recommend -o json` writes it."""
@@ -51,13 +64,15 @@ class Need:
 def needs_of(facts: Facts, confidence: float, coverage: float) -> tuple[Need, ...]:
     """Return what each kind of path needs, the most demanding first."""
     answer_s = facts.answer_s if facts.is_cutting else 0.0
-    found = []
-    for bound in bounds(facts.evidence, confidence, coverage):
-        base = floor(bound.proxy, facts.delays)
-        seen = bound.at_least_s if bound.bound_s is None else bound.bound_s
-        margin = 0.0 if bound.claim.rollouts >= _SETTLED_AT else max(1.0, 0.2 * seen)
-        found.append(Need(bound, base, answer_s, margin, max(seen, base.seconds) + answer_s + margin))
+    found = [
+        Need.of(bound, floor(bound.proxy, facts.delays), answer_s)
+        for bound in bounds(facts.evidence, confidence, coverage)
+    ]
     return tuple(sorted(found, key=lambda need: -need.needed_s))
+
+
+def _seen_s(bound: Bound) -> float:
+    return bound.at_least_s if bound.bound_s is None else bound.bound_s
 
 
 def weakest_claim(needs: Sequence[Need], confidence: float) -> Claim:

@@ -103,7 +103,8 @@ def _why(needs: Sequence[Need], width: int, style: Style) -> str:
     )
     text = (
         "From the kubelet's start of the kill to the last request that was sent to the pod: SEEN surely, BOUND at most "
-        f"in the worst rollout, FLOOR by design of the path: {parts}. NEEDED is the larger one, ANSWER and MARGIN."
+        f"in the worst rollout, FLOOR by design of the path: {parts}. NEEDED is BOUND "
+        "with MARGIN, or FLOOR where that is longer, and ANSWER."
     )
     return style.bold("WHY") + "\n" + grid(columns, rows, width=width, style=style) + "".join(
         line + "\n" for line in wrapped(text, width)
