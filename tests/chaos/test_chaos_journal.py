@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -126,6 +128,18 @@ def test_an_experiment_that_still_runs_is_not_undone(
         with pytest.raises(JournalError, match="still runs"):
             undo(path, cluster, quiet)
     assert not is_running(path)
+
+
+def test_who_only_looks_whether_it_runs_does_not_keep_it_from_being_undone(
+    fake: FakeCluster, cluster: Cluster, demo: Ref, tmp_path: Path
+) -> None:
+    """`zdtrace chaos list` at the same moment."""
+    fake.deploy("demo")
+    path = scaled(tmp_path, cluster, demo)
+    looking = os.open(path, os.O_RDONLY)
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    threading.Timer(0.05, os.close, (looking,)).start()
+    assert [each.state for each in undo(path, cluster, quiet)] == ["restored"]
 
 
 def test_a_journal_of_another_cluster_is_refused(cluster: Cluster, demo: Ref, tmp_path: Path) -> None:

@@ -13,7 +13,6 @@ import yaml
 
 from zdtrace.chaos.actions import ACTIONS
 from zdtrace.chaos.experiment import Experiment, parse_experiment, read_experiment
-from zdtrace.chaos.fields import seconds
 from zdtrace.chaos.starting import starter
 from zdtrace.errors import UsageError
 from zdtrace.resources import folder
@@ -102,17 +101,33 @@ def test_what_is_wrong_is_refused_by_its_name_and_by_the_schema(change: dict[str
         jsonschema.validate(found, SCHEMA)
 
 
-@pytest.mark.parametrize(("text", "expected_s"), [
-    ("90s", 90), ("5m", 300), ("1h30m", 5400), ("250ms", 0.25), ("1.5s", 1.5), (7, 7), ("", None), ("s", None),
-    ("5 m", None), (True, None), (-1, None), ("1d", None),
-])
-def test_times_are_written_as_everywhere(text: object, expected_s: float | None) -> None:
-    assert seconds(text) == expected_s
-
-
 def test_a_limit_on_requests_without_requests_is_refused(parse: Callable[..., Experiment]) -> None:
     with pytest.raises(UsageError, match="nothing sends any"):
         parse(abort={"failedRatio": "5%"})
+
+
+@pytest.mark.parametrize("limits", [
+    {"abort": {"failedRequests": 5}}, {"abort": {"failedRatio": "5%"}}, {"abort": {"p99": "1s"}},
+    {"steadyState": {"p90": "1s"}},
+])
+@pytest.mark.parametrize("command", [
+    "vegeta attack -rate 5", "hey -n 5 URL", "oha -z 5s URL", "jmeter -t plan.jmx", "python3 -m locust --headless",
+    "k6 run --out csv=k6.csv a.js", "fortio load -access-log-file x -access-log-format influx URL", "./own.sh",
+])
+def test_a_limit_that_nobody_could_see_exceeded_is_refused(
+    command: str, limits: dict[str, Any], parse: Callable[..., Experiment]
+) -> None:
+    with pytest.raises(UsageError, match="cannot be read before it ends"):
+        parse(load={"command": command}, **limits)
+    beside = {"command": command, "probe": {"url": "http://example.com/"}}
+    assert parse(load=beside, **limits).load.is_seen, "a probe beside it sees"
+
+
+@pytest.mark.parametrize("command", [
+    "fortio load URL", "/opt/bin/k6 run a.js", "k6 run -o json=x.json a.js", "python3 -m zdtrace probe URL",
+])
+def test_a_load_whose_log_is_read_while_it_is_written_may_end_it(command: str, parse: Callable[..., Experiment]) -> None:
+    assert parse(load={"command": command}, abort={"failedRatio": "5%"}).load.is_seen
 
 
 @pytest.mark.parametrize("text", [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -13,10 +14,10 @@ import pytest
 from fake_cluster import FakeCluster, same_chance
 from fake_rbac import Rules
 
-from zdtrace.chaos.cluster import Cluster
+from zdtrace.chaos.cluster import Cluster, Ref
 from zdtrace.chaos.experiment import Experiment
 from zdtrace.chaos.guards import Refused
-from zdtrace.chaos.journal import journals, read_journal
+from zdtrace.chaos.journal import ActionJournal, Header, Plan, journals, read_journal
 from zdtrace.chaos.judging import RUNS, judge, read_runs
 from zdtrace.chaos.lease import Lease
 from zdtrace.chaos.live import parsed
@@ -213,6 +214,131 @@ def test_too_few_ready_pods_end_it(fake: FakeCluster, parse: Parse, start: Calla
     outcome = start(parse({"scale": {"by": 2, "pause": "60s"}}, **quick))
     assert (outcome.state, outcome.reason) == ("aborted", "2 pods are ready, and 3 are the limit")
     assert replicas(fake) == 3
+
+
+LOAD = """
+import json, sys, time
+from pathlib import Path
+
+log, trouble, bad = open(sys.argv[1], "w", buffering=1), Path(sys.argv[2]), json.loads(sys.argv[3])
+
+def write(latency, details):
+    log.write(json.dumps({"latency": latency, "timestamp": time.time_ns() - int(latency * 1e9), "details": details}))
+    log.write("\\n")
+
+while not trouble.exists():
+    write(0.001, "200")
+    time.sleep(0.01)
+for _ in range(300):
+    write(*bad)
+time.sleep(60)
+"""
+SLOW, FAILED = [3.0, "200"], [0.001, "502"]
+
+
+@pytest.mark.parametrize(("limit", "bad", "reason"), [
+    ({"p99": "2s"}, SLOW, "p99 of latency is 3000 ms, and 2000 ms are the limit"),
+    ({"failedRatio": "20%"}, FAILED, "and 20.0% are the limit"),
+    ({"failedRequests": 300}, FAILED, "300 requests failed within 10 s; 300 are the limit"),
+])
+def test_a_burnt_budget_ends_it_within_a_second(
+    limit: dict[str, object], bad: list[object], reason: str,
+    fake: FakeCluster, parse: Parse, start: Callable[..., Outcome], tmp_path: Path,
+) -> None:
+    fake.deploy("demo")
+    script, log, trouble = tmp_path / "load.py", tmp_path / "requests.ndjson", tmp_path / "trouble"
+    script.write_text(LOAD, encoding="utf-8")
+    began_at, aborted_at = [0.0], [0.0]
+
+    def make_trouble() -> None:
+        while replicas(fake) == 3:
+            time.sleep(0.01)
+        time.sleep(0.5)
+        began_at[0] = time.monotonic()
+        trouble.touch()
+
+    def hear(words: str) -> None:
+        if words.startswith("aborted"):
+            aborted_at[0] = time.monotonic()
+
+    threading.Thread(target=make_trouble, daemon=True).start()
+    command = [sys.executable, str(script), str(log), str(trouble), json.dumps(bad)]
+    outcome = start(parse(
+        {"scale": {"by": 2, "pause": "60s"}}, load={"command": command, "requests": str(log)},
+        **{**QUICK, "abort": {"apiLostFor": "3s", **limit}},
+    ), say=hear)
+    assert (outcome.state, outcome.is_undone) == ("aborted", True), outcome.reason
+    assert reason in outcome.reason
+    assert 0 < aborted_at[0] - began_at[0] < 1
+    assert replicas(fake) == 3
+
+
+def test_a_lease_that_somebody_took_ends_it_within_a_second(
+    fake: FakeCluster, parse: Parse, start: Callable[..., Outcome]
+) -> None:
+    fake.deploy("demo")
+    taken_at, aborted_at = [0.0], [0.0]
+
+    def take() -> None:
+        while replicas(fake) == 3:
+            time.sleep(0.01)
+        (found,) = fake.objects["leases"].values()
+        fake.put("leases", {**found, "spec": {**found["spec"], "holderIdentity": "somebody"}})
+        taken_at[0] = time.monotonic()
+
+    def hear(words: str) -> None:
+        if words.startswith("aborted"):
+            aborted_at[0] = time.monotonic()
+
+    threading.Thread(target=take, daemon=True).start()
+    outcome = start(parse({"scale": {"by": 2, "pause": "60s"}}, **QUICK), say=hear)
+    assert (outcome.state, outcome.is_undone) == ("aborted", True)
+    assert outcome.reason == "the lease zdtrace-chaos-deployment-demo was taken by somebody else"
+    assert 0 < aborted_at[0] - taken_at[0] < 1
+    assert replicas(fake) == 3
+    (left,) = fake.objects["leases"].values()
+    assert left["spec"]["holderIdentity"] == "somebody", "it is theirs, and stays"
+
+
+def test_a_run_first_undoes_what_one_before_it_left(
+    fake: FakeCluster, parse: Parse, start: Callable[..., Outcome], cluster: Cluster, tmp_path: Path
+) -> None:
+    """Else it would take five replicas for what was there, and leave five."""
+    fake.deploy("demo")
+    experiment = parse(UP, **QUICK)
+    killed = Lease(cluster.api, experiment.target)
+    killed.take()
+    journal = left_behind(tmp_path / "runs", cluster, experiment.target, killed.holder)
+    assert replicas(fake) == 5
+    assert start(experiment).state == "finished"
+    assert replicas(fake) == 3
+    assert read_journal(journal).closed == "undone"
+
+
+def test_what_one_before_it_left_and_somebody_changed_since_keeps_the_next_from_running(
+    fake: FakeCluster, parse: Parse, start: Callable[..., Outcome], cluster: Cluster, tmp_path: Path
+) -> None:
+    fake.deploy("demo")
+    experiment = parse(UP, **QUICK)
+    journal = left_behind(tmp_path / "runs", cluster, experiment.target, "")
+    cluster.api.change(
+        "PATCH", experiment.target.path, {"spec": {"replicas": 7}}, content_type="application/merge-patch+json"
+    )
+    with pytest.raises(Refused, match=f"zdtrace chaos undo {journal} --force"):
+        start(experiment)
+    assert replicas(fake) == 7
+    assert fake.objects.get("leases", {}) == {}
+
+
+def left_behind(folder: Path, cluster: Cluster, target: Ref, holder: str) -> Path:
+    """Scale to five, as a run does that is killed in the middle; returns its journal."""
+    folder.mkdir()
+    header = Header(id="killed", experiment="one", target=target, server=cluster.api.server, lease=holder)
+    with ActionJournal(folder / "killed.journal", header) as journal:
+        edit = cluster.prepare(target, {"spec": {"replicas": 5}})
+        journal.begin(Plan(action="scale", edits=(edit,)))
+        cluster.apply(edit)
+    return journal.path
 
 
 def test_a_lost_api_server_ends_it_within_a_second_and_it_is_undone_when_that_is_back(

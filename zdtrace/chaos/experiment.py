@@ -20,6 +20,7 @@ from zdtrace.chaos.fields import Fields
 from zdtrace.chaos.hours import Hours
 from zdtrace.chaos.workloads import parse_workload
 from zdtrace.collectors.labels import requirements
+from zdtrace.collectors.load import is_read_live, tool_of
 from zdtrace.errors import UsageError
 
 VERSION = 1
@@ -45,6 +46,11 @@ class Load:
     command: tuple[str, ...] = ()
     requests: Path | None = None
     probe: Probe | None = None
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether requests can be looked at while they are sent. A log that is said is: its lines must show it."""
+        return self.probe is not None or self.requests is not None or is_read_live(self.command)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,9 +178,27 @@ def parse_experiment(found: Mapping[Any, Any], *, namespace: str = "default") ->
         report=_report(whole.fields("report")),
     )
     whole.end()
-    if experiment.abort.watches_requests and not (experiment.load.command or experiment.load.probe):
-        raise UsageError("`abort` counts requests, and nothing sends any", hint="add `load.probe` or `load.command`")
+    _check_watching(experiment)
     return experiment
+
+
+def _check_watching(experiment: Experiment) -> None:
+    """Refuse limits that could never be exceeded, because nobody would see it."""
+    load = experiment.load
+    if experiment.abort.watches_requests:
+        field = "abort"
+    elif experiment.steady.quantiles_ms:
+        field = "steadyState"
+    else:
+        return
+    if not (load.command or load.probe):
+        raise UsageError(f"`{field}` counts requests, and nothing sends any", hint="add `load.probe` or `load.command`")
+    if not load.is_seen:
+        raise UsageError(
+            f"`{field}` counts requests while they are sent, and the log of `{tool_of(load.command)}` cannot be read "
+            "before it ends",
+            hint="add `load.probe`, which sends beside it, or use fortio, k6 or `zdtrace probe`",
+        )
 
 
 def _target(fields: Fields, namespace: str) -> tuple[Ref, str | None]:

@@ -7,22 +7,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 
 from zdtrace.errors import UsageError
+from zdtrace.spans import seconds_of
 
-_SPAN = re.compile(r"(?=\d)(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?")
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _MISSING = object()
-
-
-def seconds(value: object) -> float | None:
-    """Read `90s`, `5m`, `1h30m`, `250ms` or a number of seconds; null when it is no time."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value) if value >= 0 else None
-    found = _SPAN.fullmatch(value) if isinstance(value, str) else None
-    if found is None:
-        return None
-    hours, minutes, whole, thousandths = (float(each or 0) for each in found.groups())
-    return hours * 3600 + minutes * 60 + whole + thousandths / 1000
 
 
 class Fields:
@@ -122,7 +111,7 @@ class Fields:
         found = self.take(name, default)
         if found is default:
             return default
-        if (time_s := seconds(found)) is None:
+        if (time_s := seconds_of(found)) is None:
             self.refuse(name, f"`{found}` is no time", hint="write it as 90s, 5m or 1h30m")
         return time_s
 

@@ -32,6 +32,7 @@ from zdtrace.errors import ZdtraceError
 VERSION = 1
 SUFFIX = ".journal"
 FINISHED = "finished"
+_TRIES, _BLINK_S = 10, 0.02
 
 
 class JournalError(ZdtraceError):
@@ -129,13 +130,11 @@ class ActionJournal:
             self._handle = os.open(path, flags, 0o600)
         except OSError as error:
             raise JournalError(f"`{path}` cannot be written: {error.strerror}") from error
-        try:
-            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not _locked(self._handle):
             os.close(self._handle)
             raise JournalError(
                 f"the experiment of `{path}` still runs", hint="end it with Ctrl-C or SIGTERM: it undoes its work then"
-            ) from None
+            )
         if header is not None:
             self._write(
                 zdtrace_chaos=VERSION, id=header.id, experiment=header.experiment, target=header.target.as_json(),
@@ -259,6 +258,18 @@ def is_running(path: Path) -> bool:
         return True
     finally:
         os.close(handle)
+    return False
+
+
+def _locked(handle: int) -> bool:
+    """Lock a file for us alone, within a moment: who only looks whether it is locked holds it for a blink."""
+    for _ in range(_TRIES):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            time.sleep(_BLINK_S)
+        else:
+            return True
     return False
 
 

@@ -12,7 +12,7 @@ from zdtrace.analysis.diagnosis import Verdict
 from zdtrace.analysis.findings import Findings, find
 from zdtrace.analysis.limits import limits
 from zdtrace.chaos.experiment import Experiment
-from zdtrace.chaos.journal import SUFFIX
+from zdtrace.chaos.journal import SUFFIX, JournalError, read_journal
 from zdtrace.chaos.outcomes import FINISHED, NOT_STEADY, Outcome
 from zdtrace.errors import RecordingError, ZdtraceError
 from zdtrace.recording.folders import open_recordings
@@ -134,13 +134,16 @@ def _last_verdict(runs: Path, experiment: str) -> str | None:
 
 
 def forget(folder: Path, experiment: str, keep: int) -> list[str]:
-    """Remove the recordings, pages and closed journals of all but the last `keep` runs; returns the runs' names."""
+    """Remove the recordings, pages and journals of all but the last `keep` runs; returns the runs' names.
+
+    A run that is not undone stays: its journal is what undoes it.
+    """
     every = [str(each["id"]) for each in read_runs(folder) if each.get("experiment") == experiment]
     gone = []
     for name in every[:-keep]:
         recording = folder / f"{name}.zdtrace"
         # The name comes from a file: nothing but what stands right in this folder is ours.
-        if recording.parent != folder or not recording.is_dir():
+        if recording.parent != folder or not recording.is_dir() or _has_work(folder / f"{name}{SUFFIX}"):
             continue
         try:
             remove_recording(recording)
@@ -150,3 +153,10 @@ def forget(folder: Path, experiment: str, keep: int) -> list[str]:
             each.unlink(missing_ok=True)
         gone.append(name)
     return gone
+
+
+def _has_work(journal: Path) -> bool:
+    try:
+        return bool(read_journal(journal).to_undo)
+    except JournalError:
+        return False

@@ -9,6 +9,8 @@ import os
 import secrets
 import socket
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -69,6 +71,16 @@ class Lease:
         self._renewed_at = time.monotonic()
         return True
 
+    def is_lost(self) -> bool:
+        """Tell whether somebody else has it by now. Raises ApiFailure when nothing is answered."""
+        try:
+            found = self._api.get(self.path)
+        except ApiFailure as failure:
+            if failure.status == _GONE:
+                return True
+            raise
+        return (found.get("spec") or {}).get("holderIdentity") != self.holder
+
     def release(self) -> None:
         """Give it up, if it is still ours; it runs out by itself otherwise."""
         try:
@@ -120,6 +132,25 @@ class Lease:
             "acquireTime": spec.get("acquireTime") if is_ours else now,
             "leaseTransitions": changes if is_ours or not found else changes + 1,
         }
+
+
+@contextmanager
+def inherited(
+    api: Api, target: Ref, holder: str, take: Callable[[Lease], object] = Lease.take,
+) -> Iterator[None]:
+    """Hold the lease of a run that was killed: for some seconds it is still held in its name, and ours to take over.
+
+    Raises Refused when somebody else has it by now.
+    """
+    if not holder:
+        yield
+        return
+    lease = Lease(api, target, holder)
+    take(lease)
+    try:
+        yield
+    finally:
+        lease.release()
 
 
 def _left_s(spec: dict[str, Any]) -> float:

@@ -10,8 +10,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
-TOOLS = ("fortio", "k6", "zdtrace")
-"""Load tests whose log has a line for each request, which is there when the request has ended."""
 _MOST_BYTES = 8 << 20
 _NS = 1_000_000_000
 
@@ -86,6 +84,8 @@ class LiveRequests:
         """Let go of the files."""
         for file, _ in self._files:
             file.close()
+        self._files.clear()
+        self._waiting.clear()
 
 
 def parsed(line: bytes) -> Request | None:

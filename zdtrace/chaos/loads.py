@@ -5,10 +5,9 @@ from __future__ import annotations
 import shutil
 import signal
 from collections.abc import Mapping
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from zdtrace.chaos.experiment import Load, Probe
-from zdtrace.chaos.live import TOOLS
 from zdtrace.collectors import load as loads
 from zdtrace.collectors.load import Running
 from zdtrace.errors import UsageError
@@ -60,16 +59,8 @@ def make_loads(load: Load, recording: Path) -> MadeLoads:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     beside = Beside(probe, main.files) if probe else None
-    seen = [*(probe.files if probe else ()), *(main.files if is_seen(load) else ())]
+    seen = [*(probe.files if probe else ()), *(main.files if load.is_seen else ())]
     return Loads(main), beside, tuple(seen)
-
-
-def is_seen(load: Load) -> bool:
-    """Tell whether the requests of a load can be looked at while they are sent."""
-    if load.probe is not None:
-        return True
-    tool = PurePath(load.command[0]).name if load.command else ""
-    return tool in TOOLS or load.requests is not None
 
 
 def _probe(probe: Probe, folder: Path) -> loads.Load:

@@ -21,10 +21,10 @@ from zdtrace.chaos.guards import Refused
 from zdtrace.chaos.journal import SUFFIX, ActionJournal, Header, JournalError, Plan, new_id, read_journal
 from zdtrace.chaos.lease import Lease
 from zdtrace.chaos.live import LiveRequests
-from zdtrace.chaos.loads import Beside, MadeLoads, is_seen, make_loads
+from zdtrace.chaos.loads import Beside, MadeLoads, make_loads
 from zdtrace.chaos.outcomes import ABORTED, FAILED, FINISHED, NOT_STEADY, Outcome, describe, unsteady
 from zdtrace.chaos.scenes import planned
-from zdtrace.chaos.undoing import Say, undo_step
+from zdtrace.chaos.undoing import Say, undo_left, undo_step
 from zdtrace.chaos.watchman import Brake, Stopped, Watchman
 from zdtrace.chaos.workloads import Workload, read_workload, wait_rolled_out
 from zdtrace.collectors.api import Api
@@ -48,10 +48,12 @@ def dry_run(experiment: Experiment, api: Api, chance: random.Random) -> list[tup
 def run(
     experiment: Experiment, api: Api, folder: Path, *, heard: Heard, say: Say, chance: random.Random,
 ) -> Outcome:
-    """Run an experiment under recording.
+    """Run an experiment under recording. What runs before it left in the folder, and on the workload, is undone first.
 
     Raises Refused before anything is done, ClusterError without a cluster, RecordingError without a place to write.
     """
+    if undo_left(folder, experiment.target, api, say):
+        wait_rolled_out(Cluster(api), experiment.target)
     if reasons := [why for _, reasons in dry_run(experiment, api, chance) for why in reasons]:
         raise Refused(reasons)
     try:
@@ -175,8 +177,10 @@ class _Run:
 
     def _await_requests(self, watchman: Watchman) -> None:
         """Wait until the load test sends: a program that is only starting is no sign of anything."""
+        if not self._experiment.load.is_seen and self._experiment.load.command:
+            self._say("the requests are judged when they are over: until then only the workload is looked at")
         deadline = time.monotonic() + _FIRST_REQUEST_WITHIN_S
-        while is_seen(self._experiment.load) and not watchman.window(1.0).total and time.monotonic() < deadline:
+        while self._experiment.load.is_seen and not watchman.window(1.0).total and time.monotonic() < deadline:
             self._brake.wait(_LOOK_EVERY_S)
 
     def _step(self, scene: Scene, done: Done) -> None:
@@ -255,7 +259,7 @@ class _Run:
     def _unsteady(self, watchman: Watchman, scene: Scene) -> list[str]:
         steady, load = self._experiment.steady, self._experiment.load
         is_sending = load.probe is not None or not scene.load_ended.is_set()
-        window = watchman.window(steady.for_s) if is_seen(load) and is_sending else None
+        window = watchman.window(steady.for_s) if load.is_seen and is_sending else None
         return unsteady(steady, window, read_workload(self._cluster, self._workload.ref).ready)
 
     # Around it

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from zdtrace.chaos.fields import seconds
 from zdtrace.errors import UsageError
+from zdtrace.spans import span_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,7 @@ def parse_schedule(every: str | None, jitter: str | None, until: str | None, now
         if jitter or until:
             raise UsageError("`--jitter` and `--until` are for a schedule", hint="add --every 6h")
         return None
-    every_s, jitter_s = _span_s(every, "--every"), _span_s(jitter or "0s", "--jitter")
+    every_s, jitter_s = span_s(every, "--every"), span_s(jitter or "0s", "--jitter")
     if every_s < 1:
         raise UsageError(f"`--every {every}` is no distance", hint="write it as 6h")
     if jitter_s >= every_s:
@@ -52,19 +52,10 @@ def parse_schedule(every: str | None, jitter: str | None, until: str | None, now
     return Schedule(every_s=every_s, jitter_s=jitter_s, until=None if until is None else _moment(until, now))
 
 
-def _span_s(text: str, option: str) -> float:
-    if text.endswith("d") and text[:-1].isdigit():
-        return int(text[:-1]) * 86_400.0
-    found = seconds(text)
-    if found is None:
-        raise UsageError(f"`{option} {text}` is no time", hint="write it as 90s, 6h or 7d")
-    return found
-
-
 def _moment(text: str, now: datetime) -> datetime:
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        return now + timedelta(seconds=_span_s(text, "--until"))
+        return now + timedelta(seconds=span_s(text, "--until"))
     # Without a zone the clock on the wall is meant.
     return found.astimezone(UTC)

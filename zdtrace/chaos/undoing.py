@@ -8,12 +8,25 @@ from collections.abc import Callable
 from pathlib import Path
 
 from zdtrace.chaos.actions import ACTIONS
-from zdtrace.chaos.cluster import Cluster, Restored
-from zdtrace.chaos.journal import ActionJournal, Header, JournalError, Plan, Step, read_journal
+from zdtrace.chaos.cluster import Cluster, Ref, Restored
+from zdtrace.chaos.guards import Refused
+from zdtrace.chaos.journal import (
+    ActionJournal,
+    Header,
+    JournalError,
+    Plan,
+    Step,
+    is_running,
+    journals,
+    read_journal,
+)
+from zdtrace.chaos.lease import inherited
 from zdtrace.chaos.restoring import restore
+from zdtrace.collectors.api import Api
 from zdtrace.errors import NoAnswer
 
 PATIENCE_S = 300.0
+_LEFT_PATIENCE_S = 60.0
 _AGAIN_AFTER_S = 1.0
 Say = Callable[[str], None]
 
@@ -63,6 +76,37 @@ def undo(
         if not story.is_whole and all(each.is_good for each in every):
             journal.close("undone")
     return tuple(every)
+
+
+def undo_left(folder: Path, target: Ref, api: Api, say: Say) -> bool:
+    """Undo runs of a folder that were killed before they could, on this workload of this cluster; was there any?
+
+    Else the next run would take what they left for what was there. Raises Refused where somebody has changed it since,
+    or experiments with it; ClusterError when the cluster does not answer.
+    """
+    found = [path for path in journals(folder) if not is_running(path) and _is_left(path, target, api.server)]
+    for path in found:
+        say(f"a run before this one ended before it could undo; undoing {path}")
+        done = undo(
+            path, Cluster(api), say, patience_s=_LEFT_PATIENCE_S,
+            hold=lambda header: inherited(api, header.target, header.lease),
+        )
+        if not all(each.is_good for each in done):
+            raise Refused([
+                f"a run before this one is not undone, and somebody has changed the workload since: zdtrace chaos undo "
+                f"{path} --force"
+            ])
+    return bool(found)
+
+
+def _is_left(path: Path, target: Ref, server: str) -> bool:
+    try:
+        story = read_journal(path)
+    except JournalError:
+        return False
+    theirs = story.header.target
+    is_ours = (theirs.kind, theirs.namespace, theirs.name) == (target.kind, target.namespace, target.name)
+    return is_ours and story.header.server == server and bool(story.to_undo)
 
 
 def undo_step(

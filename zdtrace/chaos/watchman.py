@@ -93,6 +93,8 @@ class Watchman:
         self._over.set()
         for each in self._threads:
             each.join(_JOIN_S)
+        with self._lock:
+            self._requests.close()
 
     def window(self, span_s: float) -> Window:
         """Return the requests of the last seconds."""
@@ -151,6 +153,6 @@ class Watchman:
         workload = Workload(self._target, found)
         if least is not None and workload.ready < least:
             return f"{workload.ready} pods are ready, and {least} are the limit"
-        if self._lease.is_due and not self._lease.renew():
+        if self._lease.is_lost() or (self._lease.is_due and not self._lease.renew()):
             return f"the lease {self._lease.name} was taken by somebody else"
         return None

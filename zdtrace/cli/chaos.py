@@ -10,8 +10,9 @@ from typing import Annotated
 import typer
 
 from zdtrace.cli.console import say, uses_color
-from zdtrace.cli.recording import access_of, span_s
+from zdtrace.cli.recording import access_of
 from zdtrace.errors import UsageError
+from zdtrace.spans import span_s
 
 REFUSED, NOT_UNDONE = 2, 1
 _REQUEST_TIMEOUT = "5s"

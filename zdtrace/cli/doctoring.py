@@ -66,8 +66,9 @@ def doctor(
     """
     from zdtrace.analysis.checkup import examine
     from zdtrace.analysis.engine import Engine
-    from zdtrace.cli.recording import access_of, span_s
+    from zdtrace.cli.recording import access_of
     from zdtrace.recording.store import open_recording
+    from zdtrace.spans import span_s
 
     if recording is not None:
         if namespace or all_namespaces or selector or ingress:

@@ -16,9 +16,9 @@ from typing import Any, TypeVar
 from zdtrace.chaos.cluster import Cluster
 from zdtrace.chaos.experiment import Experiment, read_experiment
 from zdtrace.chaos.guards import Refused
-from zdtrace.chaos.journal import Header, JournalError, Plan, is_running, journals, read_journal
+from zdtrace.chaos.journal import JournalError, Plan, is_running, journals, read_journal
 from zdtrace.chaos.judging import Judged, forget, judge, read_runs
-from zdtrace.chaos.lease import Lease
+from zdtrace.chaos.lease import inherited
 from zdtrace.chaos.outcomes import describe
 from zdtrace.chaos.posting import post
 from zdtrace.chaos.running import dry_run, run
@@ -213,7 +213,9 @@ def undo_from(path: Path, access: Access, *, is_forced: bool, is_dry: bool, pati
     with closing(_patiently(lambda: connect(access), patience_s)) as api:
         restored = undo(
             path, Cluster(api), say, is_forced=is_forced, patience_s=patience_s,
-            hold=lambda header: _inherited(api, header, patience_s),
+            hold=lambda header: inherited(
+                api, header.target, header.lease, lambda lease: _patiently(lease.take, patience_s)
+            ),
         )
     for each in restored:
         details = f": {'; '.join(each.details)}" if each.details else ""
@@ -224,20 +226,6 @@ def undo_from(path: Path, access: Access, *, is_forced: bool, is_dry: bool, pati
     if not is_good:
         say_error("somebody else has changed something since: it was left alone", "--force puts it back all the same")
     return is_good
-
-
-@contextmanager
-def _inherited(api: Api, header: Header, patience_s: float) -> Iterator[None]:
-    """Hold the lease of a run that was killed: for some seconds it is still held in its name, and ours to take over."""
-    if not header.lease:
-        yield
-        return
-    lease = Lease(api, header.target, header.lease)
-    _patiently(lease.take, patience_s)
-    try:
-        yield
-    finally:
-        lease.release()
 
 
 def list_runs(folder: Path, output: str, *, is_colored: bool) -> bool:

@@ -73,8 +73,8 @@ def probe(
 
     Example: zdtrace probe http://example.com/demo --rate 50 --for 60s --log probe.ndjson
     """
-    from zdtrace.cli.recording import span_s
     from zdtrace.collectors.probing import MOST_A_SECOND, NEW, REUSED, Prober, Target
+    from zdtrace.spans import span_s
 
     for option, value in (("--rate", rate), ("--canary-rate", canary_rate)):
         if not 0 < value <= MOST_A_SECOND:

@@ -17,8 +17,9 @@ import typer
 from zdtrace.cli.analyzing import FAILURES, INCONCLUSIVE, SetOption, chosen, columns
 from zdtrace.cli.console import say, uses_color
 from zdtrace.cli.errors import INTERRUPTED
-from zdtrace.cli.recording import access_of, span_s
+from zdtrace.cli.recording import access_of
 from zdtrace.errors import UsageError
+from zdtrace.spans import span_s
 
 if TYPE_CHECKING:
     from zdtrace.collectors.api import Api

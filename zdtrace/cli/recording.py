@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -12,12 +11,11 @@ import typer
 
 from zdtrace.cli.console import say
 from zdtrace.errors import UsageError
+from zdtrace.spans import span_s
 
 if TYPE_CHECKING:
     from zdtrace.collectors.api import Access
     from zdtrace.recording.store import Writer
-
-_SPAN = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?")
 
 
 def record(
@@ -118,17 +116,6 @@ def record(
         api.close()
     _sum_up(done.writer, output, has_load=loads.main is not None)
     raise typer.Exit(done.code)
-
-
-def span_s(text: str, option: str) -> float:
-    """Read `5m`, `90s`, `1h30m` or a plain number of seconds. Raises UsageError."""
-    if re.fullmatch(r"\d+(\.\d+)?", text):
-        return float(text)
-    found = _SPAN.fullmatch(text)
-    if not text or found is None:
-        raise UsageError(f"`{option} {text}` is no time", hint="write it as 90s, 5m or 1h30m")
-    hours, minutes, seconds = (float(each or 0) for each in found.groups())
-    return hours * 3600 + minutes * 60 + seconds
 
 
 def access_of(kubeconfig: str | None, context: str | None, user: str | None, timeout: str) -> Access:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import IO
@@ -21,6 +21,7 @@ from zdtrace.collectors.probing import Target
 from zdtrace.errors import UsageError
 
 _PROBE = "zdtrace-probe"
+_FORTIO_LOG = ("-access-log-file", "--access-log-file")
 VEGETA_RESULTS = "vegeta-results"
 """What `vegeta attack` writes: only `vegeta encode` can read it."""
 
@@ -66,9 +67,7 @@ def prepare(words: list[str], folder: Path, requests: Path | None) -> Load:
         raise UsageError(f"there is no command `{words[0]}`", hint="is it installed, and on PATH?")
     if requests is not None:
         return Load(words=tuple(words), files={requests: ""})
-    tool = PurePath(words[0]).name.lower().removesuffix(".exe").removesuffix(".sh").removeprefix("kubectl-")
-    if tool.startswith("python") and len(words) > 2 and words[1] == "-m":
-        tool = words[2]
+    tool = tool_of(words)
     known = _TOOLS.get(tool)
     if known is None:
         raise UsageError(
@@ -79,10 +78,30 @@ def prepare(words: list[str], folder: Path, requests: Path | None) -> Load:
     return known(words, folder)
 
 
+def tool_of(words: Sequence[str]) -> str:
+    """Return the load test that a command runs: `k6` of `/opt/bin/k6 run …`, `locust` of `python3 -m locust …`."""
+    if not words:
+        return ""
+    name = PurePath(words[0]).name.lower().removesuffix(".exe").removesuffix(".sh").removeprefix("kubectl-")
+    return words[2].lower() if name.startswith("python") and len(words) > 2 and words[1] == "-m" else name
+
+
+def is_read_live(words: Sequence[str]) -> bool:
+    """Tell whether a command's log has a JSON line for each request as soon as that has ended.
+
+    Others write when all is over (hey, oha), in blocks (JMeter), or in a format of their own (vegeta).
+    """
+    tool, rest = tool_of(words), list(words)
+    if tool == "fortio":
+        is_ours = value_of(rest, *_FORTIO_LOG) is None
+        return is_ours or value_of(rest, "-access-log-format", "--access-log-format") in ("json", None)
+    return tool == "zdtrace" or (tool == "k6" and not (_k6_output(rest) or "json=").startswith("csv="))
+
+
 def _fortio(words: list[str], folder: Path) -> Load:
     if "load" not in words[1:]:
         raise UsageError("`fortio` is known with `load` only", hint="write it as fortio load -c 50 -qps 500 … URL")
-    said = value_of(words, "-access-log-file", "--access-log-file")
+    said = value_of(words, *_FORTIO_LOG)
     log = Path(said) if said else folder / "fortio.ndjson"
     added = () if said else ("-access-log-file", str(log), "-access-log-format", "json")
     stderr = folder / "fortio.stderr.log"
@@ -94,11 +113,16 @@ def _fortio(words: list[str], folder: Path) -> Load:
 def _k6(words: list[str], folder: Path) -> Load:
     if "run" not in words[1:]:
         raise UsageError("`k6` is known with `run` only", hint="write it as k6 run script.js")
-    outputs = [value_of([words[0], *rest], "--out", "-o") for rest in _suffixes(words)]
-    said = next((each.split("=", 1)[1] for each in outputs if each and each.startswith(("json=", "csv="))), None)
-    log = Path(said) if said else folder / "k6.json"
+    said = _k6_output(words)
+    log = Path(said.split("=", 1)[1]) if said else folder / "k6.json"
     added = () if said else ("--out", f"json={log}")
     return Load(words=_behind(words, "run", added), files={log: ""}, added=added)
+
+
+def _k6_output(words: list[str]) -> str | None:
+    """Return `json=FILE` or `csv=FILE` where the command says one; it may have several outputs."""
+    outputs = [value_of([words[0], *rest], "--out", "-o") for rest in _suffixes(words)]
+    return next((each for each in outputs if each and each.startswith(("json=", "csv="))), None)
 
 
 def _vegeta(words: list[str], folder: Path) -> Load:
