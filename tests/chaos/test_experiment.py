@@ -126,7 +126,7 @@ def test_a_limit_that_nobody_could_see_exceeded_is_refused(
 @pytest.mark.parametrize("command", [
     "fortio load URL", "/opt/bin/k6 run a.js", "k6 run -o json=x.json a.js", "python3 -m zdtrace probe URL",
 ])
-def test_a_load_whose_log_is_read_while_it_is_written_may_end_it(command: str, parse: Callable[..., Experiment]) -> None:
+def test_a_load_whose_log_is_read_as_it_grows_may_end_it(command: str, parse: Callable[..., Experiment]) -> None:
     assert parse(load={"command": command}, abort={"failedRatio": "5%"}).load.is_seen
 
 

@@ -1,4 +1,4 @@
-"""The number that a few rollouts give: how many of the rollouts that follow it covers, and by how much it is too long."""
+"""The number that one or two rollouts give: how many of those that follow it covers, and how much too long it is."""
 
 from __future__ import annotations
 
