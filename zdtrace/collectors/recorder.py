@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable
@@ -19,7 +18,8 @@ from zdtrace.collectors.settings import NodeSettings, read_proxy_settings
 from zdtrace.collectors.watching import Desk, Scope, Watcher
 from zdtrace.errors import UsageError
 from zdtrace.recording.journal import Journal
-from zdtrace.recording.redaction import DEFAULT, Policy, redact
+from zdtrace.recording.redaction import DEFAULT, Policy
+from zdtrace.recording.versions import masked
 
 _READY_S = 20.0
 _JOIN_S = 3.0
@@ -127,8 +127,7 @@ class Recorder:
         """Take what is only now known to belong; a node, say, that was listed before the first pod on it."""
         if found.get("kind") == "Node":
             self._node_settings.note(found)
-        text = json.dumps(redact(found, self._wanted.policy), ensure_ascii=False, separators=(",", ":"))
-        self._journal.saw(time.time_ns(), "LISTED", text)
+        self._journal.saw(time.time_ns(), "LISTED", masked(found, self._wanted.policy))
 
     def _tell_clock(self, clock: str, at_ns: int, bounds: Bounds) -> None:
         self._journal.note(clock={
@@ -177,6 +176,7 @@ class _Nodes:
     def __init__(self, scope: Scope, settings: NodeSettings) -> None:
         self._scope = scope
         self._settings = settings
+        self.looks_again = scope.looks_again
 
     def wants(self, event_type: str, found: dict[str, Any]) -> bool:
         """Ask the scope."""
@@ -188,6 +188,9 @@ class _Nodes:
 
 class _Controller:
     """An ingress controller: its pods, what makes them and what is told of them are recorded, their logs followed."""
+
+    looks_again = True
+    """Its containers are followed as their status says."""
 
     def __init__(self, recorder: Recorder, ingress: Ingress) -> None:
         self._recorder = recorder

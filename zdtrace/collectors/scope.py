@@ -19,6 +19,8 @@ Take = Callable[[dict[str, Any]], None]
 class Everything:
     """All that is listened to belongs."""
 
+    looks_again = False
+
     def wants(self, event_type: str, found: dict[str, Any]) -> bool:  # noqa: ARG002 - a Scope
         """Tell so."""
         return True
@@ -29,6 +31,8 @@ class Touched:
 
     Without a selector every pod is meant. `take` gets what was kept aside and belongs after all.
     """
+
+    looks_again = False
 
     def __init__(self, selector: str | None) -> None:
         self.take: Take | None = None

@@ -11,6 +11,7 @@ import contextlib
 import json
 import queue
 import random
+import re
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -21,7 +22,9 @@ from zdtrace.collectors.api import Answer, Api, ApiFailure
 from zdtrace.collectors.history import History, Version, earliest
 from zdtrace.collectors.resources import Resource
 from zdtrace.recording.journal import Journal
-from zdtrace.recording.redaction import DEFAULT, Policy, TooDeep, redact
+from zdtrace.recording.redaction import DEFAULT, Policy, TooDeep
+from zdtrace.recording.versions import Masker
+from zdtrace.recording.versions import Version as Seen
 
 _PAGE = 500
 _WATCH_S = 6 * 3600
@@ -31,12 +34,16 @@ _BACKOFF_S = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)
 _WAITING = 4_000
 _GONE = 410
 _NOT_SERVED = (404, 405)
+_EVENT = re.compile(rb'\{"type":"([A-Z]+)","object":(?=\{)')
+"""How API servers begin a line of a watch."""
 _KEEPS_NOTHING = frozenset({"Event", "Lease"})
 """Kinds that vanish by themselves: that one is gone says nothing, so its last version need not be kept."""
 
 
 class Scope(Protocol):
-    """Which objects belong to the recording."""
+    """Which objects belong to the recording. `looks_again`: also at a pod's spec and status that did not change."""
+
+    looks_again: bool
 
     def wants(self, event_type: str, found: dict[str, Any]) -> bool:
         """Tell whether an object belongs, and learn from it what else does."""
@@ -72,7 +79,7 @@ class Desk:
     def __init__(self, journal: Journal, scope: Scope, policy: Policy = DEFAULT) -> None:
         self.journal = journal
         self.scope = scope
-        self.policy = policy
+        self.masker = Masker(policy)
         self.unreadable = 0
         self.failures: list[str] = []
         self._inbox: queue.Queue[Callable[[], None] | None] = queue.Queue(_WAITING)
@@ -103,8 +110,9 @@ class Desk:
                 # Whatever an object made of us: the others go on, and the end of the run says it.
                 self.failures.append(f"{type(error).__name__}: {error}")
 
-    def take(self, collection: Collection, seen_at_ns: int, event_type: str, found: dict[str, Any]) -> None:
+    def take(self, collection: Collection, seen_at_ns: int, event_type: str, seen: Seen) -> None:
         """Write one version of an object, unless it is known or does not belong."""
+        found = seen.found
         metadata = found.get("metadata") or {}
         uid, version = str(metadata.get("uid")), str(metadata.get("resourceVersion"))
         if collection.known.get(uid, ("", ""))[0] == version and event_type != "DELETED":
@@ -112,8 +120,8 @@ class Desk:
         if not self.scope.wants(event_type, found):
             return
         try:
-            text = json.dumps(redact(found, self.policy), ensure_ascii=False, separators=(",", ":"))
-        except (TooDeep, RecursionError):
+            text = self.masker.text(seen)
+        except (TooDeep, RecursionError, ValueError):
             self.unreadable += 1
             return
         self.journal.saw(seen_at_ns, event_type, text)
@@ -124,19 +132,21 @@ class Desk:
 
     def take_page(self, collection: Collection, seen_at_ns: int, data: bytes, listed: Listed) -> None:
         """Write a page of the first list; of a later one, keep what differs for `take_versions`."""
-        page = json.loads(data)
-        for item in page.get("items") or ():
-            found = collection.resource.whole(item)
-            metadata = found.get("metadata") or {}
-            uid = str(metadata.get("uid"))
-            listed.present.add(uid)
-            if not collection.is_listed:
-                self.take(collection, seen_at_ns, "LISTED", found)
-                continue
-            is_new = collection.known.get(uid, ("", ""))[0] != str(metadata.get("resourceVersion"))
-            if is_new and self.scope.wants("MODIFIED", found):
-                listed.changed[uid] = found
-        metadata = page.get("metadata") or {}
+        resource = collection.resource
+        if not collection.is_listed:
+            metadata, items = self.masker.read_list(data, resource.kind, resource.api_version)
+            for item in items:
+                self.take(collection, seen_at_ns, "LISTED", item)
+        else:
+            page = json.loads(data)
+            metadata = page.get("metadata") or {}
+            for found in map(resource.whole, page.get("items") or ()):
+                about = found.get("metadata") or {}
+                uid = str(about.get("uid"))
+                listed.present.add(uid)
+                is_new = collection.known.get(uid, ("", ""))[0] != str(about.get("resourceVersion"))
+                if is_new and self.scope.wants("MODIFIED", found):
+                    listed.changed[uid] = found
         listed.resource_version = metadata.get("resourceVersion")
         listed.goes_on_at = str(metadata.get("continue") or "")
 
@@ -145,7 +155,7 @@ class Desk:
         for later_ns, version in enumerate(versions):
             if version.found is not None:
                 changed = "MODIFIED" if version.uid in collection.known else "ADDED"
-                self.take(collection, seen_at_ns + later_ns, changed, version.found)
+                self.take(collection, seen_at_ns + later_ns, changed, Seen(version.found))
                 continue
             _, text = collection.known.pop(version.uid, ("", ""))
             if text:
@@ -155,19 +165,27 @@ class Desk:
         """Write watch events that arrived together."""
         for line in lines:
             try:
-                event = json.loads(line)
-                event_type, found = event["type"], event["object"]
+                event_type, seen = self._opened(line)
+                found = seen.found
                 if event_type == "ERROR":
                     status = found.get("code")
                     words = f"{status} {str(found.get('message'))[:300]}"
                     collection.error = ApiFailure(status if isinstance(status, int) else 0, words)
                     return
                 collection.resource_version = found["metadata"]["resourceVersion"]
-            except (ValueError, KeyError, TypeError, AttributeError):
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
                 self.unreadable += 1
                 continue
             if event_type != "BOOKMARK":
-                self.take(collection, seen_at_ns, event_type, found)
+                self.take(collection, seen_at_ns, event_type, seen)
+
+    def _opened(self, line: bytes) -> tuple[str, Seen]:
+        """Return type and object of an event. Raises ValueError, KeyError, TypeError or RecursionError."""
+        if (begin := _EVENT.match(line)) and line.endswith(b"}"):
+            is_whole = self.scope.looks_again
+            return begin[1].decode(), self.masker.read(line[begin.end() : -1], is_whole=is_whole)
+        event = json.loads(line)
+        return event["type"], Seen(event["object"])
 
 
 class Watcher(threading.Thread):

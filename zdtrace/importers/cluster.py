@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from zdtrace.importers.base import Options, Rows
 from zdtrace.importers.json_values import MAX_CHARACTERS
 from zdtrace.importers.text import Reject
-from zdtrace.recording.redaction import Policy, TooDeep, redact, redact_text
+from zdtrace.recording.redaction import Policy, TooDeep, redact_text
+from zdtrace.recording.versions import masked
 
 EVENT_TYPES = frozenset({"ADDED", "MODIFIED", "DELETED", "LISTED"})
 BOOKMARK, ERROR = "BOOKMARK", "ERROR"
@@ -38,9 +39,10 @@ def policy(options: Options) -> Policy:
 
 
 def observed(
-    line: int, event_type: object, found: object, observed_at_ns: int | None, rules: Policy
+    line: int, event_type: object, found: object, observed_at_ns: int | None, rules: Policy,
+    text: Callable[[], str] | None = None,
 ) -> Record | Reject:
-    """Return the row of one object, as an iterator of Records yields it."""
+    """Return the row of one object, as an iterator of Records yields it; `text` masks it, where somebody knows how."""
     if event_type == BOOKMARK:
         return line, {"event_type": BOOKMARK}
     if not isinstance(event_type, str) or event_type not in EVENT_TYPES:
@@ -63,12 +65,13 @@ def observed(
             row[name] = None
         elif not isinstance(value, str) or not value:
             return Reject(line, f"no {name}")
-    return _whole(line, {**row, "event_type": event_type, "observed_at_ns": observed_at_ns}, found, rules)
+    text = text or partial(masked, found, rules)
+    return _whole(line, {**row, "event_type": event_type, "observed_at_ns": observed_at_ns}, text)
 
 
-def _whole(line: int, row: dict[str, Any], found: dict[str, Any], rules: Policy) -> Record | Reject:
+def _whole(line: int, row: dict[str, Any], text: Callable[[], str]) -> Record | Reject:
     try:
-        row["object"] = json.dumps(redact(found, rules), ensure_ascii=False, separators=(",", ":"))
+        row["object"] = text()
         # Names and all are in the object: when it can be written, they can.
         size = len(row["object"].encode("utf-8"))
     except (TooDeep, RecursionError):

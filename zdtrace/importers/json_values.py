@@ -35,6 +35,12 @@ class Found:
 
 def json_lines(path: Path) -> Iterator[Found | Reject]:
     """Yield the object of each line; blank lines are passed over."""
+    for number, line in raw_lines(path):
+        yield line if isinstance(line, Reject) else parsed(number, line)
+
+
+def raw_lines(path: Path) -> Iterator[tuple[int, bytes | Reject]]:
+    """Yield the number and the bytes of each line that is not blank, or too long."""
     with path.open("rb") as file:
         number = 0
         while line := file.readline(MAX_CHARACTERS + 1):
@@ -42,12 +48,13 @@ def json_lines(path: Path) -> Iterator[Found | Reject]:
             if len(line) > MAX_CHARACTERS:
                 while line and not line.endswith(b"\n"):
                     line = file.readline(_CHUNK)
-                yield Reject(number, "line over 8 MB")
+                yield number, Reject(number, "line over 8 MB")
             elif line.strip():
-                yield _parsed(number, line)
+                yield number, line
 
 
-def _parsed(number: int, line: bytes) -> Found | Reject:
+def parsed(number: int, line: bytes) -> Found | Reject:
+    """Return the JSON object that a line holds."""
     try:
         value = json.loads(line.decode("utf-8-sig"), parse_constant=_no_number)
     except UnicodeDecodeError:

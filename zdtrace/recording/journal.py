@@ -99,13 +99,14 @@ class Journal:
 
     def outside(self, files: Mapping[str, str]) -> None:
         """Name files outside the journal that belong to the recording: path and format (empty: by its content)."""
-        _write(self.folder / OUTSIDE, files)
+        with self._lock:
+            self._write(OUTSIDE, files)
 
     def is_of(self, formats: Mapping[str, str]) -> None:
         """Say which importers read which files of the journal."""
         with self._lock:
             self._formats.update(formats)
-            _write(self.folder / FORMATS, self._formats)
+            self._write(FORMATS, self._formats)
 
     def append(self, file: str, line: str) -> None:
         """Append a line to one of the journal's files."""
@@ -155,6 +156,15 @@ class Journal:
                 os.close(handle)
         if self.failure is None:
             self._flushed_at_ns = began_at_ns
+
+    def _write(self, name: str, words: Mapping[str, str]) -> None:
+        path = self.folder / name
+        draft = path.with_suffix(".new")
+        try:
+            draft.write_text(json.dumps(dict(words)), encoding="utf-8")
+            draft.replace(path)
+        except OSError as error:
+            self._fail(error)
 
     def _fail(self, error: OSError) -> None:
         if self.failure is None:
@@ -241,12 +251,6 @@ def formats(folder: Path) -> dict[str, str]:
 def discard(folder: Path) -> None:
     """Remove the journal: everything in it is in the tables."""
     shutil.rmtree(folder / FOLDER)
-
-
-def _write(path: Path, words: Mapping[str, str]) -> None:
-    draft = path.with_suffix(".new")
-    draft.write_text(json.dumps(dict(words)), encoding="utf-8")
-    draft.replace(path)
 
 
 def _read(path: Path) -> dict[str, str]:

@@ -61,6 +61,8 @@ _TEXT_RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     )
 )
 _SUSPECT = re.compile(rf"""[?=@{{\[]|bearer|basic|cookie|-[up]|value|env|{_SECRET_WORDS}""", re.IGNORECASE)
+_HARMLESS = re.compile(r"[\w.][\w./-]*")
+"""Words in which no rule finds anything: names, ids, versions; found in a tenth of the time of `_SUSPECT`."""
 _ENVIRONMENT = re.compile(r"(?:.*[_a-z-])?(?:env|envs|env-?_?vars?|environment(?:-?_?variables?)?)", re.IGNORECASE)
 """Fields of custom resources that are like a container's `env`: `extraEnv`, `envVars`, `environment`."""
 _ENVIRONMENT_LINE = re.compile(r"""(\s*(?:- +)*)["']?([\w.-]+)["']?:\s*(?:\||>|&\w+)?[+-]?\s*""")
@@ -287,9 +289,9 @@ class _Walk:
         for key, value in values.items():
             if self.policy.keeps("annotation", key):
                 clean[key] = value
-            elif _HOLDS_OBJECT_NAME.search(key) or (isinstance(value, str) and _HOLDS_OBJECT.search(value)):
+            elif _holds_object(key, value):
                 continue
-            elif _is_secret_name(key) or key.endswith(("snippet", "snippets")):
+            elif _is_secret_annotation(key):
                 clean[key] = masked_leaves(value)
             else:
                 clean[key] = self.any(value, depth + 1)
@@ -308,6 +310,8 @@ class _Walk:
         }
 
     def text(self, text: str, depth: int) -> str:
+        if text.isalnum():
+            return text  # every rule wants another sign
         if len(text) <= _SHORT:
             clean_text, may_be_json = _short_text(text)
             if not may_be_json:
@@ -334,7 +338,7 @@ def _short_text(text: str) -> tuple[str, bool]:
 
     Kept, because the versions of an object, and the objects of a workload, say the same again and again.
     """
-    if not _SUSPECT.search(text):
+    if _HARMLESS.fullmatch(text) or not _SUSPECT.search(text):
         return text, False
     return _plain_text(text), text.lstrip()[:1] in ("{", "[")
 
@@ -406,6 +410,22 @@ def _is_environment(key: str) -> bool:
 @lru_cache(4096)
 def _is_plain_name(key: str) -> bool:
     return not (_is_environment(key) or _is_secret_field(key))
+
+
+@lru_cache(4096)
+def _is_secret_annotation(name: str) -> bool:
+    return _is_secret_name(name) or name.endswith(("snippet", "snippets"))
+
+
+@lru_cache(4096)
+def _is_named_like_object(name: str) -> bool:
+    return bool(_HOLDS_OBJECT_NAME.search(name))
+
+
+def _holds_object(name: str, value: Any) -> bool:
+    # The words are looked for first: it takes a tenth of the time of the pattern.
+    may_hold = isinstance(value, str) and ("apiVersion" in value or "H4sI" in value)
+    return _is_named_like_object(name) or (may_hold and bool(_HOLDS_OBJECT.search(value)))
 
 
 def _is_secret_name(name: object) -> bool:

@@ -174,7 +174,8 @@ def hold(
             code, running, ended_at_ns = _listen(scene, loads, for_s, after_s, actor, say)
         recorder.stop()
         load = loads.main
-        journal.outside({**loads.files, **grown.copied(closing.folder_of_load(output))})
+        if journal.failure is None:
+            journal.outside({**loads.files, **grown.copied(closing.folder_of_load(output))})
         journal.close("the command ended" if load else "told to")
         started_at_ns = running.started_at_ns if running else None
         for trouble in recorder.troubles:
