@@ -22,7 +22,7 @@ times = st.integers(0, 3).map(lambda number: f"2026-11-27T03:00:0{number}Z")
 
 
 def manager(name: str, time: str | None) -> dict[str, Any]:
-    fields = {"f:metadata": {"f:labels": {".": {}, f'k:{{"name":"{name}"}}': {}}}, 'v:"c4nary"': {}}
+    fields: dict[str, Any] = {"f:metadata": {"f:labels": {".": {}, f'k:{{"name":"{name}"}}': {}}}, 'v:"c4nary"': {}}
     stamp = {} if time is None else {"time": time}
     return {"manager": name, "operation": "Update", **stamp, "fieldsType": "FieldsV1", "fieldsV1": fields}
 
@@ -106,7 +106,7 @@ def test_what_is_dropped_by_its_path_is_dropped() -> None:
 
 @pytest.mark.parametrize("raw", [b"", b"17", b'{"kind":"Pod"', b'{"kind":"Pod","apiVersion":"v1","metadata":{'])
 def test_what_is_no_object_is_refused(raw: bytes) -> None:
-    with pytest.raises(ValueError, match="Expecting|not a JSON object"):
+    with pytest.raises(ValueError, match=r"Expecting|not a JSON object"):
         Masker().read(raw)
 
 

@@ -18,8 +18,10 @@ from zdtrace.recording.paths import exact
 if TYPE_CHECKING:
     import duckdb
 
-_PORTION_BYTES, _PORTION_REJECTS = 100_000_000, 100_000
+_PORTION_BYTES, _PORTION_REJECTS = 16_000_000, 100_000
 """How much of a file of records is converted at once: a record may be a whole Kubernetes object."""
+_LEAST_BUFFER = 1 << 20
+"""DuckDB takes twice the longest object for each of its buffers, whatever comes."""
 _PARSED = "(from raw where r is not null) as raw"
 """Only what could be parsed can be kept; said this way, k6's other points never reach the join."""
 
@@ -155,7 +157,7 @@ class Raw:
         Unless `is_whole`, it stops when enough is spilled: call it again for the rest of `records`.
         """
         spill = self._scratch / "records.ndjson"
-        count = size = 0
+        count = size = longest = 0
         with spill.open("w", encoding="utf-8") as file:
             while is_whole or (size < _PORTION_BYTES and rejects.count < _PORTION_REJECTS):
                 each = next(records, None)
@@ -165,13 +167,14 @@ class Raw:
                     rejects.add(each)
                     continue
                 count += 1
-                size += file.write(json.dumps({"line": each[0], "r": each[1]}, allow_nan=False, default=str) + "\n")
+                written = file.write(json.dumps({"line": each[0], "r": each[1]}, allow_nan=False, default=str) + "\n")
+                size, longest = size + written, max(longest, written)
         struct = ", ".join(f"{identifier(name)} {type_}" for name, type_ in fields.items())
         columns = f"{{'line': 'BIGINT', 'r': {literal(f'STRUCT({struct})')}}}"
         view = f"""
             select line, null::varchar as text, null::bigint as stamped_at_ns, r
             from read_json({literal(exact(spill))}, format = 'newline_delimited', columns = {columns},
-                maximum_object_size = {64 << 20})
+                maximum_object_size = {max(longest, _LEAST_BUFFER)})
         """
         self._db.execute(f"create or replace view records as {view}")
         self._db.execute("create or replace view raw as from records")

@@ -179,8 +179,10 @@ class _Job:
 
     def _run_whole(self) -> None:
         self.survey = text.survey(self.survey.content, self.scratch)
-        converter = self._converter("whole", memory=_MEMORY_WHOLE, threads=_WORKERS)
         raw, survey = self.reading.raw, self.survey
+        # Of records so few are converted at once that a second thread costs more memory than it saves time.
+        threads = 1 if isinstance(raw, Records) else _WORKERS
+        converter = self._converter("whole", memory=_MEMORY_WHOLE, threads=threads)
         rejects = converter.rejects()
         if survey.damage and not isinstance(raw, JsonLines | Pattern):
             rejects.add(Reject(survey.lines + 1, survey.damage))

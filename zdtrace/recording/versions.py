@@ -12,7 +12,7 @@ import re
 from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from zdtrace.recording.redaction import DEFAULT, Policy, redact
 
@@ -79,7 +79,7 @@ class Masker:
         """
         version = None if self.policy.drop else self._split(raw, is_whole=is_whole)
         if version is None:
-            found = json.loads(raw)
+            found = _loads(raw)
             if not isinstance(found, dict):
                 raise ValueError("not a JSON object")
             version = Version(found)
@@ -93,9 +93,9 @@ class Masker:
             items = _BETWEEN_ITEMS.split(raw[begin + len(_ITEMS) : end])
             # An item in a shape of its own is split in the wrong places: then all of it is read as any JSON.
             with suppress(ValueError):
-                about = json.loads(raw[: begin + len(_ITEMS)] + raw[end + 1 :])
+                about = _loads(raw[: begin + len(_ITEMS)] + raw[end + 1 :])
                 return about.get("metadata") or {}, [self.read(common + each[1:] + b"}") for each in items]
-        page = json.loads(raw)
+        page = _loads(raw)
         found = [{"kind": kind, "apiVersion": api_version, **item} for item in page.get("items") or ()]
         return page.get("metadata") or {}, [Version(each) for each in found]
 
@@ -113,7 +113,7 @@ class Masker:
     def _same_or_masked(self, uid: str, name: str, raw: bytes, found: dict[str, Any]) -> str:
         text = self._remembered.text((uid, name), raw)
         if text is None:
-            text = self._masked_member(name, found[name] if name in found else json.loads(raw))
+            text = self._masked_member(name, found[name] if name in found else _loads(raw))
             self._remembered.keep((uid, name), raw, text)
         return text
 
@@ -123,7 +123,7 @@ class Masker:
         shape = _TIME.sub(b"\0", raw)
         between = self._managed.get(shape)
         if between is None:
-            text = self._masked_member("managedFields", json.loads(raw))
+            text = self._masked_member("managedFields", _loads(raw))
             between = _TIME_SAID.split(text)
             if len(between) != len(_TIME.findall(raw)) + 1:
                 return text
@@ -152,17 +152,28 @@ class Masker:
         )
         try:
             # What is open where the managed fields begin is the object and, last of all, its metadata.
-            found = json.loads(raw[:managed_at] + b"}}")
+            found = _loads(raw[:managed_at] + b"}}")
             if not (tuple(found) == _HEAD and isinstance(found["metadata"], dict) and _is_plain(found["kind"])):
                 return None
             uid = str(found["metadata"].get("uid"))
             for name, part in (("spec", parts.spec), ("status", parts.status)):
                 needs_it = is_whole or found["kind"] != "Pod"
                 if needs_it or self._remembered.text((uid, name), part) is None:
-                    found[name] = json.loads(part)
+                    found[name] = _loads(part)
         except ValueError:
             return None
         return Version(found, parts)
+
+
+def _loads(raw: bytes) -> Any:
+    return _DECODER.decode(raw.decode())
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_number)
 
 
 def masked(found: dict[str, Any], policy: Policy = DEFAULT) -> str:
