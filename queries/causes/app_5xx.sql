@@ -9,6 +9,7 @@
 -- Not when: only pods of the new version err
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.app_errors
+-- Needs: timeline.app_errors
 -- See: https://kubernetes.io/docs/tasks/debug/debug-application/
 --
 -- Columns:

@@ -9,6 +9,7 @@
 -- Not when: older pods err as well: then the cause lies elsewhere (a dependency, the data)
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.app_errors
+-- Needs: timeline.app_errors
 -- See: https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#rolling-back-a-deployment
 --
 -- Columns:

@@ -10,6 +10,7 @@
 -- Not when: the proxy has a line of the request
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempts
+-- Needs: timeline.attempts
 -- See: https://man7.org/linux/man-pages/man7/ip.7.html
 --
 -- Columns:

@@ -10,6 +10,7 @@
 -- Not when: the pod was ending or gone, or its node was: then nobody was working on it; or all pods were that slow
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempts, timeline.attempt_pods, timeline.busy_waits
+-- Needs: timeline.attempts
 -- See: https://nginx.org/en/docs/http/ngx_http_upstream_module.html#variables
 --
 -- Columns:

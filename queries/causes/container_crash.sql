@@ -9,6 +9,7 @@
 -- Not when: the pod was being deleted, or the container was ended for want of memory or by its liveness probe
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.exit_failures
+-- Needs: timeline.exit_failures
 -- See: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#container-restarts
 --
 -- Columns:

@@ -10,6 +10,7 @@
 -- Not when: the endpoint was withdrawn soon after the deletion: then the path was late, not the control plane
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempt_pods
+-- Needs: timeline.attempt_pods
 -- See: https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/
 --
 -- Columns:

@@ -10,6 +10,7 @@
 -- Not when: a connection had come about: then the name was known
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempts
+-- Needs: timeline.attempts
 -- See: https://kubernetes.io/docs/tasks/administer-cluster/dns-debugging-resolution/
 --
 -- Columns:

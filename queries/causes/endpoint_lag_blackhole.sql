@@ -9,6 +9,7 @@
 -- Not when: no pod was ending near the start of the try: stale connection tracking or a network fault look the same
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempt_pods
+-- Needs: timeline.attempt_pods
 -- See: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination
 --
 -- Columns:

@@ -10,6 +10,7 @@
 --               running or failed, or its endpoint was withdrawn late or long ago (then that is the cause)
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempt_pods
+-- Needs: timeline.attempt_pods
 -- See: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination
 --
 -- Columns:

@@ -9,6 +9,7 @@
 -- Not when: the container ended before its grace period was over, or for want of memory
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempt_pods
+-- Needs: timeline.attempt_pods
 -- See: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination
 --
 -- Columns:

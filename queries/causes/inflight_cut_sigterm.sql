@@ -10,6 +10,7 @@
 --               connection broke before the deletion (keep-alive race, crash)
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempt_pods
+-- Needs: timeline.attempt_pods
 -- See: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination
 --
 -- Columns:

@@ -11,6 +11,7 @@
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempts, timeline.pod_lifecycles, timeline.pod_triggers, timeline.container_exits,
 --               timeline.pod_services, timeline.request_services
+-- Needs: timeline.attempts, timeline.pod_lifecycles
 -- Params:
 --   ingress_return_s  BIGINT  3  A new pod of the ingress takes requests this long after it became ready.
 -- See: https://kubernetes.io/docs/concepts/services-networking/ingress-controllers/

@@ -9,6 +9,7 @@
 -- Not when: the proxy's log has a line that names an upstream error: then the pod is the cause
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempts, timeline.config_changes, staging.proxy_spans
+-- Needs: timeline.attempts, timeline.config_changes, staging.proxy_spans
 -- Params:
 --   worker_shutdown_s  BIGINT  10  An old worker may end what it is at for so long after a reload.
 -- See: https://nginx.org/en/docs/control.html#reconfiguration

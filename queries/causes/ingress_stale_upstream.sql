@@ -11,6 +11,7 @@
 --               pod by a cookie or address
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempt_pods
+-- Needs: timeline.attempt_pods
 -- See: https://kubernetes.io/docs/concepts/services-networking/ingress-controllers/
 --
 -- Columns:

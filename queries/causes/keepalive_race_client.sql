@@ -11,6 +11,7 @@
 --               connections a moment before
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempts, timeline.attempt_pods, timeline.config_changes, timeline.failures, staging.requests
+-- Needs: timeline.attempts, timeline.failures
 -- Params:
 --   client_idle_ms  BIGINT  100  A client that sent nothing for so long had idle connections only.
 --   race_ms         BIGINT  100  A connection that is closed while it is used breaks within this.

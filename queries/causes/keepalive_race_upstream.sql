@@ -10,6 +10,7 @@
 -- Not when: the pod was ending or had crashed, the connection was new, or it had been used a moment before
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempt_pods, timeline.attempts, timeline.proxy_lines, staging.proxy_requests
+-- Needs: timeline.attempt_pods, timeline.proxy_lines
 -- Params:
 --   idle_gap_ms  BIGINT  500  A connection that was used less long ago is not idle.
 -- See: https://nginx.org/en/docs/http/ngx_http_upstream_module.html#keepalive_timeout

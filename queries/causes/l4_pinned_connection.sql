@@ -12,6 +12,7 @@
 --               away
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempt_pods
+-- Needs: timeline.attempt_pods
 -- See: https://kubernetes.io/docs/reference/networking/virtual-ips/
 --
 -- Columns:

@@ -11,6 +11,7 @@
 -- Not when: the container ended by itself, or no event of the kubelet says that a probe of this container failed
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.exit_failures
+-- Needs: timeline.exit_failures
 -- See: https://kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes/
 --
 -- Columns:

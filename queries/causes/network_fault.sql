@@ -11,6 +11,7 @@
 -- Not when: the pod or its node was ending, gone or starting: silence is then theirs
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempts, timeline.attempt_pods, timeline.pod_lifecycles, timeline.busy_waits
+-- Needs: timeline.attempts
 -- Params:
 --   silence_ms  BIGINT  1000  A connection that takes longer than this has lost a packet.
 -- See: https://kubernetes.io/docs/tasks/debug/debug-application/debug-service/

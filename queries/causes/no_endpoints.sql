@@ -10,6 +10,7 @@
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempts, timeline.empty_services, timeline.switched_attempts, staging.endpoint_versions, timeline.pod_triggers,
 --               timeline.pod_lifecycles, timeline.container_exits
+-- Needs: timeline.attempts
 -- See: https://kubernetes.io/docs/concepts/services-networking/service/
 --
 -- Columns:

@@ -10,6 +10,7 @@
 -- Not when: the request had begun before SIGTERM: then it was long, and draining may have been at work
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempt_pods
+-- Needs: timeline.attempt_pods
 -- Params:
 --   unheeded_sigterm_ms  BIGINT  1000  A pod that takes requests for so long after SIGTERM, and then needs SIGKILL, does not heed it.
 -- See: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination

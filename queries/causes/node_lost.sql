@@ -10,6 +10,7 @@
 -- Not when: the node was heard of all the time, or it shut down in order (then pods got SIGTERM)
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempt_pods, timeline.node_outages
+-- Needs: timeline.attempt_pods, timeline.node_outages
 -- See: https://kubernetes.io/docs/concepts/architecture/nodes/#condition
 --
 -- Columns:

@@ -11,6 +11,7 @@
 -- Not when: the exit reason is not OOMKilled: a 137 at the end of the grace period is the kubelet's SIGKILL
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.exit_failures
+-- Needs: timeline.exit_failures
 -- See: https://kubernetes.io/docs/tasks/configure-pod-container/assign-memory-resource/
 --
 -- Columns:

@@ -12,6 +12,7 @@
 --               fast as ever while this one waited
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempts, timeline.busy_waits
+-- Needs: timeline.attempts
 -- Params:
 --   busy_certain_share  DOUBLE  0.5  When the fastest answers take this part of what it waited, the queue is the cause.
 -- See: https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/circuit_breaking

@@ -11,6 +11,7 @@
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempt_pods, timeline.attempts, timeline.rollouts, timeline.pod_lifecycles,
 --           staging.proxy_requests
+-- Needs: timeline.attempt_pods
 -- Params:
 --   shallow_probe_s  BIGINT  10  A pod whose probe asks the wrong thing may refuse for so long after it became Ready.
 --   start_decay_s  BIGINT  15  How fast the chance fades that a started pod does not listen yet (1/e), by time alone.

@@ -9,6 +9,7 @@
 -- Not when: preStop is shorter than the grace period, or its length is not known
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempt_pods
+-- Needs: timeline.attempt_pods
 -- See: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination
 --
 -- Columns:

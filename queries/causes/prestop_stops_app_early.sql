@@ -9,6 +9,7 @@
 -- Not when: the hook only sleeps, or sleeps before it stops anything, or SIGTERM had come
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempt_pods
+-- Needs: timeline.attempt_pods
 -- See: https://kubernetes.io/docs/concepts/containers/container-lifecycle-hooks/
 --
 -- Columns:

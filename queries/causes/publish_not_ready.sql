@@ -11,6 +11,7 @@
 -- Not when: the pod belongs to another Service too, which withdraws it: nothing says which one the request used
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempt_pods, timeline.pod_services
+-- Needs: timeline.attempt_pods, timeline.pod_services
 -- See: https://kubernetes.io/docs/reference/kubernetes-api/service-resources/service-v1/#ServiceSpec
 --
 -- Columns:

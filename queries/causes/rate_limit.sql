@@ -9,6 +9,7 @@
 -- Not when: a 503 comes without the limit's own words or flag: then pods were missing or refused
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempts
+-- Needs: timeline.attempts
 -- See: https://nginx.org/en/docs/http/ngx_http_limit_req_module.html
 --
 -- Columns:

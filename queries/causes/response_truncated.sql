@@ -11,6 +11,7 @@
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempts, timeline.attempt_pods, timeline.pod_lifecycles,
 --               timeline.config_changes
+-- Needs: timeline.attempts
 -- See: https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_read_timeout
 --
 -- Columns:

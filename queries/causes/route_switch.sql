@@ -11,6 +11,7 @@
 -- Not when: nothing that leads to the pods was changed within seconds before
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.switched_attempts
+-- Needs: timeline.switched_attempts
 -- See: https://kubernetes.io/docs/concepts/services-networking/ingress/
 --
 -- Columns:

@@ -11,6 +11,7 @@
 -- Not when: the Service has no session affinity, or other clients were sent there as well
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempt_pods
+-- Needs: timeline.attempt_pods
 -- See: https://kubernetes.io/docs/reference/networking/virtual-ips/#session-affinity
 --
 -- Columns:

@@ -9,6 +9,7 @@
 -- Not when: the pod was ending or had crashed at that time: then that broke the handshake
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempts, timeline.attempt_pods
+-- Needs: timeline.attempts
 -- See: https://kubernetes.io/docs/concepts/services-networking/ingress/#tls
 --
 -- Columns:

@@ -10,6 +10,7 @@
 -- Not when: older pods were as slow at that time: then there was too much load, or what they depend on was slow
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempt_pods, timeline.pod_lifecycles
+-- Needs: timeline.attempt_pods
 -- Params:
 --   slow_start_s  BIGINT  30  A pod that is ready for less long may still be warming up.
 -- See: https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#min-ready-seconds

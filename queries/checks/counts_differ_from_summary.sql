@@ -5,6 +5,7 @@
 -- Severity: error
 -- Grain:    one row per summary and status whose counts differ
 -- Reads:    recording.expected_counts, recording.requests, recording.sources
+-- Needs:    recording.expected_counts
 --
 -- Columns:
 --   message         VARCHAR  What is doubtful, for people.

@@ -3,6 +3,7 @@
 -- Severity: error
 -- Grain:    one row per such source
 -- Reads:    recording.sources, recording.requests
+-- Needs:    recording.requests
 --
 -- Columns:
 --   message        VARCHAR  What is doubtful, for people.

@@ -3,6 +3,7 @@
 -- Severity: data_loss
 -- Grain:    one row per gap that overlaps the requests
 -- Reads:    recording.gaps, staging.requests
+-- Needs:    recording.gaps
 --
 -- Columns:
 --   message      VARCHAR  What is doubtful, for people.

@@ -3,6 +3,7 @@
 -- Severity: warning
 -- Grain:    one row per source with such lines
 -- Reads:    recording.sources, recording.rejects
+-- Needs:    recording.rejects
 --
 -- Columns:
 --   message        VARCHAR  What is doubtful, for people.

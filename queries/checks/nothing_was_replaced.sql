@@ -3,6 +3,7 @@
 -- Severity: info
 -- Grain:    one row when it is so
 -- Reads:    recording.objects, staging.request_spans, timeline.pod_lifecycles, timeline.container_exits
+-- Needs:    recording.objects
 --
 -- Columns:
 --   message    VARCHAR  What is doubtful, for people.

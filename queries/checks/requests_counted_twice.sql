@@ -3,6 +3,7 @@
 -- Severity: warning
 -- Grain:    one row per pair of sources of which at least half of the smaller one's requests are in both
 -- Reads:    recording.requests, recording.sources
+-- Needs:    recording.requests
 --
 -- Columns:
 --   message       VARCHAR  What is doubtful, for people.

@@ -5,6 +5,7 @@
 -- Severity: warning
 -- Grain:    one row per source with such requests
 -- Reads:    recording.requests, recording.sources
+-- Needs:    recording.requests
 -- Params:
 --   late_ms  BIGINT  100  A request that was sent this much later than it was due is late.
 --

@@ -3,6 +3,7 @@
 -- Severity: warning
 -- Grain:    one row per source that was refused
 -- Reads:    recording.gaps
+-- Needs:    recording.gaps
 --
 -- Columns:
 --   message  VARCHAR  What is doubtful, for people.

@@ -3,6 +3,7 @@
 -- Severity: info
 -- Grain:    one row when there are such requests
 -- Reads:    timeline.failures, timeline.proxy_matches, recording.proxy_requests
+-- Needs:    recording.proxy_requests
 --
 -- Columns:
 --   message          VARCHAR  What is doubtful, for people.

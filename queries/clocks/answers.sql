@@ -5,6 +5,7 @@
 -- Kind:     table
 -- Grain:    one row per proxy's clock, other clock and rule
 -- Reads:    clocks.stamps, recording.objects, recording.sources, recording.proxy_requests
+-- Needs:    recording.objects, recording.proxy_requests
 --
 -- Columns:
 --   clock           VARCHAR  The proxy's clock.

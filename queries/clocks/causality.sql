@@ -4,6 +4,7 @@
 -- Kind:     table
 -- Grain:    one row per pair of clocks and rule
 -- Reads:    clocks.stamps
+-- Needs:    clocks.stamps
 --
 -- Columns:
 --   clock           VARCHAR  The clock that is compared.

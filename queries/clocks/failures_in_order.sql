@@ -8,6 +8,7 @@
 -- Kind:     table
 -- Grain:    one row per pair of clocks of a client and of a proxy, and outcome
 -- Reads:    recording.requests, recording.proxy_requests, recording.sources
+-- Needs:    recording.requests, recording.proxy_requests
 -- Params:
 --   fewest_in_order  BIGINT  5  With fewer failures of one outcome than this their order says nothing.
 --

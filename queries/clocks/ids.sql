@@ -4,6 +4,7 @@
 -- Kind:     table
 -- Grain:    one row per pair of clocks of a client and of a proxy
 -- Reads:    recording.requests, recording.proxy_requests, recording.sources
+-- Needs:    recording.requests, recording.proxy_requests
 -- Params:
 --   clock_slack_ms  BIGINT  3  A proxy looks at its clock this much before or after what it dates.
 --

@@ -5,6 +5,7 @@
 -- Kind:     table
 -- Grain:    one row per clock of the cluster and recorder
 -- Reads:    clocks.stamps
+-- Needs:    clocks.stamps
 -- Params:
 --   watch_lag_ms  BIGINT  250  The fastest of three live versions was seen within this after it was written.
 --

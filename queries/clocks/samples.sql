@@ -5,6 +5,7 @@
 -- Kind:     table
 -- Grain:    one row per pair of clocks that were compared
 -- Reads:    recording.clock_samples
+-- Needs:    recording.clock_samples
 --
 -- Columns:
 --   clock           VARCHAR  The clock that is compared.

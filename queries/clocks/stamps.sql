@@ -6,6 +6,7 @@
 -- Kind:     table
 -- Grain:    one row per object version and stamp
 -- Reads:    recording.objects, recording.sources, recording.api_requests
+-- Needs:    recording.objects
 --
 -- Columns:
 --   clock           VARCHAR  Clock that wrote the stamp: apiserver, controllers, node.

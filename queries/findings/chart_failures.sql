@@ -5,6 +5,7 @@
 -- Kind:     table
 -- Grain:    one row per mark
 -- Reads:    findings.verdicts, findings.chart_window, timeline.failures, timeline.pod_lifecycles
+-- Needs:    findings.verdicts
 -- Params:
 --   chart_marks  BIGINT  1500  Up to how many failed requests pictures show as finely as can be seen.
 --

@@ -5,6 +5,7 @@
 -- Grain:    one row per bar; a moment without length ends when it begins
 -- Reads:    timeline.pod_lifecycles, timeline.container_exits, timeline.rollouts, timeline.endpoint_memberships,
 --           timeline.config_changes, staging.marks, findings.verdicts, findings.chart_window
+-- Needs:    findings.chart_window
 -- Params:
 --   chart_pods  BIGINT  12  How many pods pictures show.
 --

@@ -3,6 +3,7 @@
 --
 -- Grain:    one row per scope and slice in which a request began
 -- Reads:    staging.requests, staging.source_clocks, findings.chart_window
+-- Needs:    staging.requests, findings.chart_window
 -- Params:
 --   chart_slices  BIGINT  240  Into how many slices of time at most pictures cut a run; a quarter of them for its part.
 --

@@ -5,6 +5,7 @@
 -- Kind:     table
 -- Grain:    one row per deleted pod and step that was seen
 -- Reads:    timeline.pod_lifecycles, timeline.pod_routes, timeline.config_changes
+-- Needs:    timeline.pod_lifecycles
 --
 -- Columns:
 --   pod_uid    VARCHAR  UID of the pod.

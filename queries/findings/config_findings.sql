@@ -3,6 +3,7 @@
 --
 -- Grain:    one row per workload and finding
 -- Reads:    timeline.pod_lifecycles, findings.verdicts
+-- Needs:    timeline.pod_lifecycles
 --
 -- Columns:
 --   workload      VARCHAR  `namespace/kind/name`.

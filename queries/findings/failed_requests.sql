@@ -2,6 +2,7 @@
 --
 -- Grain:    one row per failed request, in the order of time
 -- Reads:    findings.verdicts, timeline.failures, timeline.pod_lifecycles
+-- Needs:    findings.verdicts
 --
 -- Columns:
 --   request_id       VARCHAR  `source:line`.

@@ -2,6 +2,7 @@
 --
 -- Grain:    one row per dimension and value that lost requests, most losses first, ten a dimension
 -- Reads:    findings.verdicts, timeline.failures, timeline.pod_lifecycles, staging.requests, staging.connections
+-- Needs:    findings.verdicts
 --
 -- Columns:
 --   dimension      VARCHAR  status, route, pod, node or connection.

@@ -3,6 +3,7 @@
 --
 -- Grain:    one row per quantile; none without requests
 -- Reads:    staging.requests
+-- Needs:    staging.requests
 --
 -- Columns:
 --   quantile_ratio  DOUBLE  0.5, 0.9, 0.99, 0.999, and 1 for the longest.

@@ -3,6 +3,7 @@
 -- Kind:     table
 -- Grain:    one row per healed request and failed try
 -- Reads:    timeline.attempts, causes.every
+-- Needs:    timeline.attempts
 --
 -- Columns:
 --   request_id   VARCHAR  The proxy's line: `source:line`.

@@ -2,6 +2,7 @@
 --
 -- Grain:    one row per window, longest first
 -- Reads:    timeline.failures
+-- Needs:    timeline.failures
 --
 -- Columns:
 --   from_ns       BIGINT  Start of its first failed request, middle of the interval on the reference clock, ns since 1970 UTC.

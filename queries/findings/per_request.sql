@@ -2,6 +2,7 @@
 --
 -- Grain:    one row per failed request, in the order of the sources' lines
 -- Reads:    findings.verdicts
+-- Needs:    findings.verdicts
 --
 -- Columns:
 --   source         VARCHAR  Name of the source of the request's line.

@@ -10,6 +10,7 @@
 -- Grain:    one row per failed request
 -- Reads:    findings.verdicts, causes.every, timeline.pod_lifecycles, findings.prestop_evidence, timeline.attempts,
 --           findings.answer_times
+-- Needs:    findings.verdicts
 --
 -- Columns:
 --   request_id      VARCHAR    Key of timeline.failures.

@@ -9,6 +9,7 @@
 -- Reads:    timeline.pod_lifecycles, timeline.pod_tries, timeline.rollouts, timeline.config_changes,
 --           staging.gaps, staging.source_clocks, staging.request_spans, staging.proxy_spans,
 --           staging.proxy_requests
+-- Needs:    timeline.pod_lifecycles
 --
 -- Columns:
 --   namespace             VARCHAR  Namespace.

@@ -3,6 +3,7 @@
 --
 -- Grain:    one row per request and ended pod
 -- Reads:    timeline.pod_tries, timeline.pod_lifecycles, findings.prestop_evidence
+-- Needs:    timeline.pod_tries, findings.prestop_evidence
 --
 -- Columns:
 --   namespace       VARCHAR  Namespace of the pod.

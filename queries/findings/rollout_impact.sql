@@ -3,6 +3,7 @@
 --
 -- Grain:    one row per block of overlapping rollouts, in the order of time
 -- Reads:    timeline.rollouts, timeline.failures, staging.requests, staging.source_clocks
+-- Needs:    timeline.rollouts
 --
 -- Columns:
 --   started_lo_ns  BIGINT     The first pod of a new template was created, earliest, reference clock.

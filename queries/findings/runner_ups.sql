@@ -2,6 +2,7 @@
 --
 -- Grain:    one row per next likely cause, most frequent first
 -- Reads:    findings.verdicts
+-- Needs:    findings.verdicts
 --
 -- Columns:
 --   cause         VARCHAR  Name of the next likely cause.

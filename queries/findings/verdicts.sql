@@ -3,6 +3,7 @@
 -- Kind:     table
 -- Grain:    one row per failed request
 -- Reads:    timeline.failures, timeline.attempts, causes.every, timeline.pod_lifecycles
+-- Needs:    timeline.failures
 --
 -- Columns:
 --   request_id     VARCHAR                   Key of timeline.failures.
@@ -28,50 +29,69 @@
 with last_attempts as (
     select
         attempts.request_id,
-        attempts.attempt,
-        attempts.attempt_count,
-        attempts.symptom,
-        attempts.matched_by,
-        attempts.proxy_reference
+        max(attempts.attempt) as attempt,
+        arg_max(
+            struct_pack(
+                attempt_count := attempts.attempt_count,
+                symptom := attempts.symptom,
+                matched_by := attempts.matched_by,
+                proxy_reference := attempts.proxy_reference
+            ),
+            attempts.attempt
+        ) as last
     from timeline.attempts
     where not attempts.is_near_miss
-    qualify row_number() over (partition by attempts.request_id order by attempts.attempt desc) = 1
+    group by attempts.request_id
 ),
 
+-- The order of a struct's fields is the order of what counts; nulls come last.
 candidates as (
     select
         last_attempts.request_id,
         every.cause,
-        every.tier,
-        max(every.weight) over of_cause as weight,
-        every.pod_uid,
-        every.pod_trigger,
-        every.evidence_at,
-        every.evidence_ref,
-        coalesce(min(every.pod_uid) over of_cause = max(every.pod_uid) over of_cause, false) as is_one_pod
+        max(every.weight) as weight,
+        -- Of several pods that may have been it the first by UID: a verdict must not depend on chance.
+        min(struct_pack(
+            tier := every.tier,
+            unlikelihood := -every.weight,
+            pod_uid := every.pod_uid,
+            evidence_ref := every.evidence_ref,
+            pod_trigger := every.pod_trigger,
+            evidence_at := every.evidence_at
+        )) as best,
+        coalesce(min(every.pod_uid) = max(every.pod_uid), false) as is_one_pod
     from last_attempts
     inner join causes.every
         on last_attempts.request_id = every.request_id and last_attempts.attempt = every.attempt
-    window of_cause as (partition by last_attempts.request_id, every.cause)
-    -- Of several pods that may have been it the first by UID: a verdict must not depend on chance.
-    qualify row_number() over (
-        partition by last_attempts.request_id, every.cause
-        order by every.tier asc, every.weight desc, every.pod_uid asc, every.evidence_ref asc
-    ) = 1
+    group by last_attempts.request_id, every.cause
 ),
 
 ranked as (
     select
-        candidates.*,
-        candidates.weight / sum(candidates.weight) over (partition by candidates.request_id) as share,
-        count(*) over (partition by candidates.request_id) as cause_count,
-        row_number() over by_likelihood as place,
-        lead(candidates.cause) over by_likelihood as runner_up
+        candidates.request_id,
+        min(struct_pack(
+            tier := candidates.best.tier,
+            unlikelihood := -candidates.weight,
+            cause := candidates.cause
+        )) as first_place,
+        sum(candidates.weight) as weight_of_all,
+        count(*) as cause_count
     from candidates
-    window by_likelihood as (
-        partition by candidates.request_id
-        order by candidates.tier asc, candidates.weight desc, candidates.cause asc
-    )
+    group by candidates.request_id
+),
+
+runners_up as (
+    select
+        candidates.request_id,
+        min(struct_pack(
+            tier := candidates.best.tier,
+            unlikelihood := -candidates.weight,
+            cause := candidates.cause
+        )) as second_place
+    from candidates
+    inner join ranked on candidates.request_id = ranked.request_id
+    where ranked.cause_count > 1 and candidates.cause <> ranked.first_place.cause
+    group by candidates.request_id
 )
 
 select
@@ -81,25 +101,28 @@ select
     failures.started_at_ns,
     failures.ended_at_ns,
     failures.status,
-    coalesce(ranked.cause, 'unattributed') as cause,
-    ranked.pod_trigger,
+    coalesce(candidates.cause, 'unattributed') as cause,
+    candidates.best.pod_trigger,
     case
-        when ranked.cause is null then 'U'
-        when ranked.tier = 'C' and ranked.cause_count > 1 then 'D'
-        else ranked.tier
+        when candidates.cause is null then 'U'
+        when candidates.best.tier = 'C' and ranked.cause_count > 1 then 'D'
+        else candidates.best.tier
     end as tier,
-    coalesce(ranked.share, 0) as weight,
-    ranked.runner_up,
-    case when ranked.is_one_pod then pod_lifecycles.pod_name end as pod_name,
-    case when ranked.is_one_pod then ranked.pod_uid end as pod_uid,
+    coalesce(candidates.weight / ranked.weight_of_all, 0) as weight,
+    runners_up.second_place.cause as runner_up,
+    case when candidates.is_one_pod then pod_lifecycles.pod_name end as pod_name,
+    case when candidates.is_one_pod then candidates.best.pod_uid end as pod_uid,
     coalesce(last_attempts.attempt, 1) as attempt,
-    coalesce(last_attempts.attempt_count, 1) as attempt_count,
-    last_attempts.symptom,
-    last_attempts.matched_by,
-    ranked.evidence_at,
-    ranked.evidence_ref,
-    last_attempts.proxy_reference as proxy_ref
+    coalesce(last_attempts.last.attempt_count, 1) as attempt_count,
+    last_attempts.last.symptom,
+    last_attempts.last.matched_by,
+    candidates.best.evidence_at,
+    candidates.best.evidence_ref,
+    last_attempts.last.proxy_reference as proxy_ref
 from timeline.failures
 left outer join last_attempts on failures.request_id = last_attempts.request_id
-left outer join ranked on failures.request_id = ranked.request_id and ranked.place = 1
-left outer join timeline.pod_lifecycles on ranked.pod_uid = pod_lifecycles.pod_uid
+left outer join ranked on failures.request_id = ranked.request_id
+left outer join candidates
+    on ranked.request_id = candidates.request_id and ranked.first_place.cause = candidates.cause
+left outer join runners_up on failures.request_id = runners_up.request_id
+left outer join timeline.pod_lifecycles on candidates.best.pod_uid = pod_lifecycles.pod_uid

@@ -3,6 +3,7 @@
 -- Kind:     table
 -- Grain:    one row per logged write to a pod
 -- Reads:    recording.api_requests, staging.source_clocks
+-- Needs:    recording.api_requests
 --
 -- Columns:
 --   reference       VARCHAR  Where it stands: `source:line`.

@@ -2,6 +2,7 @@
 --
 -- Grain:    one row per message
 -- Reads:    recording.client_messages
+-- Needs:    recording.client_messages
 --
 -- Columns:
 --   source_id      INTEGER  Source of the message.

@@ -4,6 +4,7 @@
 -- Kind:     table
 -- Grain:    one row per Event and occurrence that a version dates
 -- Reads:    recording.objects, staging.source_clocks, staging.clock_offsets
+-- Needs:    recording.objects
 --
 -- Columns:
 --   event_uid       VARCHAR  UID of the Event.

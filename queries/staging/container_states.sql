@@ -3,6 +3,7 @@
 -- Kind:     table
 -- Grain:    one row per pod version and container
 -- Reads:    recording.objects, staging.source_clocks
+-- Needs:    recording.objects
 --
 -- Columns:
 --   pod_uid         VARCHAR  UID of the pod.

@@ -3,6 +3,7 @@
 -- Kind:     table
 -- Grain:    one row per slice version and address; one with a null address for a version without any
 -- Reads:    recording.objects, staging.source_clocks
+-- Needs:    recording.objects
 --
 -- Columns:
 --   slice_uid       VARCHAR  UID of the slice.

@@ -2,6 +2,7 @@
 --
 -- Grain:    one row per gap
 -- Reads:    recording.gaps
+-- Needs:    recording.gaps
 --
 -- Columns:
 --   subject   VARCHAR  What was not heard.

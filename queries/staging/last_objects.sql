@@ -2,6 +2,7 @@
 --
 -- Grain:    one row per object
 -- Reads:    recording.objects
+-- Needs:    recording.objects
 --
 -- Columns:
 --   kind        VARCHAR  Kind of the object.

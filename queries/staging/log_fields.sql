@@ -2,6 +2,7 @@
 --
 -- Grain:    one row per source that holds access-log lines
 -- Reads:    recording.sources, recording.proxy_requests
+-- Needs:    recording.proxy_requests
 --
 -- Columns:
 --   source                     VARCHAR  Name of the source.

@@ -2,6 +2,7 @@
 --
 -- Grain:    one row per mark
 -- Reads:    recording.marks, staging.source_clocks, staging.clock_offsets
+-- Needs:    recording.marks
 --
 -- Columns:
 --   reference      VARCHAR  `source:line`.

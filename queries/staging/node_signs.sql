@@ -3,6 +3,7 @@
 -- Kind:     table
 -- Grain:    one row per observed version of a Node or of its Lease
 -- Reads:    recording.objects, staging.source_clocks, staging.clock_offsets
+-- Needs:    recording.objects
 --
 -- Columns:
 --   node_name       VARCHAR  Name of the node.

@@ -2,6 +2,7 @@
 --
 -- Grain:    one row per setting, as its name stands in the table of floors
 -- Reads:    recording.objects
+-- Needs:    recording.objects
 --
 -- Columns:
 --   step       VARCHAR  Step of the path that it sets.

@@ -2,6 +2,7 @@
 --
 -- Grain:    one row per logged event
 -- Reads:    recording.proxy_events, staging.source_clocks
+-- Needs:    recording.proxy_events
 --
 -- Columns:
 --   reference         VARCHAR  `source:line`.

@@ -2,6 +2,7 @@
 --
 -- Grain:    one row per line
 -- Reads:    recording.proxy_requests, staging.source_clocks
+-- Needs:    recording.proxy_requests
 --
 -- Columns:
 --   reference                  VARCHAR  `source:line`.

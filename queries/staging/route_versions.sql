@@ -3,6 +3,7 @@
 -- Kind:     table
 -- Grain:    one row per version
 -- Reads:    recording.objects, staging.source_clocks
+-- Needs:    recording.objects
 --
 -- Columns:
 --   kind            VARCHAR    Ingress, HTTPRoute, GRPCRoute or Service.

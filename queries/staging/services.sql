@@ -3,6 +3,7 @@
 -- Kind:     table
 -- Grain:    one row per Service version
 -- Reads:    recording.objects, staging.source_clocks
+-- Needs:    recording.objects
 --
 -- Columns:
 --   namespace             VARCHAR    Namespace.

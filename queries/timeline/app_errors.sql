@@ -3,6 +3,7 @@
 -- Kind:     table
 -- Grain:    one row per failed attempt that the application answered
 -- Reads:    timeline.attempts, timeline.attempt_pods, timeline.rollouts
+-- Needs:    timeline.attempts
 --
 -- Columns:
 --   request_id             VARCHAR  Key of timeline.attempts.

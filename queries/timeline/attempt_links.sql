@@ -5,6 +5,7 @@
 -- Grain:    one row per failed attempt and pod that it may have gone to
 -- Reads:    timeline.attempts, timeline.pod_lifecycles, timeline.container_exits, timeline.node_outages,
 --           timeline.request_services, timeline.pod_services
+-- Needs:    timeline.attempts, timeline.pod_lifecycles
 -- Params:
 --   max_lag_s  BIGINT  120  A pod is not blamed for attempts later than this after it was gone, when its address is known.
 --   max_lag_unaddressed_s  BIGINT  5  The same where no address was logged.

@@ -6,6 +6,7 @@
 -- Grain:    one row per failed attempt and pod that it may have gone to
 -- Reads:    timeline.attempts, timeline.attempt_links, timeline.pod_lifecycles, timeline.pod_triggers,
 --           timeline.pod_services, timeline.container_exits, timeline.node_outages, timeline.config_changes
+-- Needs:    timeline.attempt_links
 -- Params:
 --   control_plane_lag_ms  BIGINT  1500  An endpoint that is withdrawn later than this after the deletion was seen is late.
 --   sigterm_lag_ms  BIGINT  38  From the kubelet's Killing event to SIGTERM in the container, in the lab's middle.
@@ -119,6 +120,18 @@ proxy_changes as (
     group by config_changes.began_lo_ns
 ),
 
+-- Of tries with an address only: nothing else asks for it, and most logs have none.
+last_changes as (
+    select
+        attempts.request_id,
+        attempts.attempt,
+        proxy_changes.is_failed,
+        proxy_changes.began_lo_ns
+    from timeline.attempts
+    asof inner join proxy_changes on attempts.started_lo_ns >= proxy_changes.began_lo_ns
+    where attempts.upstream_ip is not null
+),
+
 dated as (
     select
         attempt_links.request_id,
@@ -148,15 +161,18 @@ dated as (
             else attempts.ended_hi_ns
         end as at_hi_ns,
         lifecycles.*,
-        proxy_changes.is_failed as has_failed_change,
-        proxy_changes.began_lo_ns as changed_lo_ns
+        last_changes.is_failed as has_failed_change,
+        last_changes.began_lo_ns as changed_lo_ns
     from timeline.attempt_links
     inner join timeline.attempts
         on
             attempt_links.request_id = attempts.request_id
             and attempt_links.attempt = attempts.attempt
     inner join lifecycles on attempt_links.pod_uid = lifecycles.pod_uid
-    asof left outer join proxy_changes on attempts.started_lo_ns >= proxy_changes.began_lo_ns
+    left outer join last_changes
+        on
+            attempt_links.request_id = last_changes.request_id
+            and attempt_links.attempt = last_changes.attempt
 ),
 
 placed as (

@@ -4,6 +4,7 @@
 -- Kind:     table
 -- Grain:    one row per second in which a good answer ended
 -- Reads:    staging.requests, staging.source_clocks, timeline.failures
+-- Needs:    timeline.failures
 -- Params:
 --   busy_ratio  DOUBLE  4.0  Pods are busy when the fastest answers take so many times as long as in the best seconds.
 --

@@ -3,6 +3,7 @@
 -- Kind:     table
 -- Grain:    one row per such attempt
 -- Reads:    timeline.attempts, timeline.attempt_pods, timeline.busy_seconds
+-- Needs:    timeline.attempts, timeline.busy_seconds
 -- Params:
 --   busy_share  DOUBLE  0.25  The fastest answers take at least this part of what the request waited.
 --

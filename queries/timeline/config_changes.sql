@@ -3,6 +3,7 @@
 -- Kind:     table
 -- Grain:    one row per config change
 -- Reads:    staging.proxy_events
+-- Needs:    staging.proxy_events
 --
 -- Columns:
 --   proxy           VARCHAR  Kind of proxy; kube-proxy is one.

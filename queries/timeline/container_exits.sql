@@ -3,6 +3,7 @@
 -- Kind:     table
 -- Grain:    one row per exit of a container in a pod that was not being deleted
 -- Reads:    staging.container_states, timeline.pod_lifecycles, staging.clock_offsets, staging.cluster_events
+-- Needs:    staging.container_states, timeline.pod_lifecycles
 --
 -- Columns:
 --   pod_uid          VARCHAR  UID of the pod.

@@ -3,6 +3,7 @@
 -- Kind:     table
 -- Grain:    one row per Service and stretch without a ready endpoint
 -- Reads:    staging.endpoint_versions
+-- Needs:    staging.endpoint_versions
 --
 -- Columns:
 --   namespace     VARCHAR  Namespace of the Service.

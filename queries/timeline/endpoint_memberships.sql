@@ -2,6 +2,7 @@
 --
 -- Grain:    one row per slice, address and unbroken stretch of being ready
 -- Reads:    staging.endpoint_versions
+-- Needs:    staging.endpoint_versions
 --
 -- Columns:
 --   namespace        VARCHAR  Namespace of the Service.

@@ -4,6 +4,7 @@
 -- Kind:     table
 -- Grain:    one row per failed attempt and pod, with the last such exit before
 -- Reads:    timeline.attempt_pods, timeline.container_exits
+-- Needs:    timeline.attempt_pods, timeline.container_exits
 --
 -- Columns:
 --   request_id    VARCHAR  Key of timeline.attempts.

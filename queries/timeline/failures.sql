@@ -3,6 +3,7 @@
 -- Kind:     table
 -- Grain:    one row per failed request
 -- Reads:    staging.requests, staging.source_clocks, staging.client_messages
+-- Needs:    staging.requests
 --
 -- Columns:
 --   request_id      VARCHAR  `source:line`: which line of which file.

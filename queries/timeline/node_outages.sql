@@ -3,6 +3,7 @@
 -- Kind:     table
 -- Grain:    one row per node and outage
 -- Reads:    staging.node_signs
+-- Needs:    staging.node_signs
 --
 -- Columns:
 --   node_name     VARCHAR  Name of the node.

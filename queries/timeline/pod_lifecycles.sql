@@ -5,6 +5,7 @@
 -- Grain:    one row per pod
 -- Reads:    staging.pod_versions, staging.container_states, staging.cluster_events, staging.endpoint_versions,
 --           staging.clock_offsets, staging.api_writes, timeline.endpoint_memberships
+-- Needs:    staging.pod_versions
 --
 -- Columns:
 --   pod_uid              VARCHAR  UID of the pod.

@@ -3,6 +3,7 @@
 --
 -- Grain:    one row per deleted pod that a proxy tried after the kubelet began to end it
 -- Reads:    timeline.pod_lifecycles, timeline.pod_tries
+-- Needs:    timeline.pod_lifecycles, timeline.pod_tries
 --
 -- Columns:
 --   pod_uid             VARCHAR  UID of the pod.

@@ -4,6 +4,7 @@
 -- Grain:    one row per pod that was deleted
 -- Reads:    timeline.pod_lifecycles, timeline.rollouts, staging.cluster_events, staging.api_writes,
 --           staging.node_signs, staging.marks
+-- Needs:    timeline.pod_lifecycles
 -- Params:
 --   scaled_by_s  BIGINT  5  An autoscaler decides at most this long before its pods are deleted.
 --   mark_s       BIGINT  5  What a mark names as deleted is deleted within this.

@@ -4,6 +4,7 @@
 -- Kind:     table
 -- Grain:    one row per such line
 -- Reads:    staging.proxy_requests, timeline.upstream_errors
+-- Needs:    staging.proxy_requests
 --
 -- Columns:
 --   reference                  VARCHAR  `source:line`.

@@ -12,6 +12,7 @@
 -- Grain:    one row per failed request that a line tells of
 -- Reads:    timeline.failures, timeline.proxy_lines, timeline.pod_lifecycles, clocks.solution,
 --           staging.source_clocks, staging.proxy_spans
+-- Needs:    timeline.failures, timeline.proxy_lines
 -- Params:
 --   match_slack_ms  BIGINT  20  A proxy's end and the client's may differ by this besides the clocks.
 --   fit_slack_ms    BIGINT  5  A line may stick out of its request by this: a proxy looks at its clock once a turn.

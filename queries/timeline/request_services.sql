@@ -4,6 +4,7 @@
 -- Kind:     table
 -- Grain:    one row per failed request and Service
 -- Reads:    timeline.failures, staging.services, staging.route_versions
+-- Needs:    timeline.failures
 --
 -- Columns:
 --   request_id    VARCHAR  Key of timeline.failures.

@@ -3,6 +3,7 @@
 -- Kind:     table
 -- Grain:    one row per workload and new template
 -- Reads:    timeline.pod_lifecycles
+-- Needs:    timeline.pod_lifecycles
 --
 -- Columns:
 --   workload       VARCHAR  `kind/name`.

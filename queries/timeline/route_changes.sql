@@ -3,6 +3,7 @@
 -- Kind:     table
 -- Grain:    one row per change
 -- Reads:    staging.route_versions
+-- Needs:    staging.route_versions
 --
 -- Columns:
 --   kind           VARCHAR    Ingress, HTTPRoute, GRPCRoute or Service.

@@ -3,6 +3,7 @@
 -- Kind:     table
 -- Grain:    one row per failed attempt, with the last change before it
 -- Reads:    timeline.attempts, timeline.route_changes, timeline.request_services
+-- Needs:    timeline.attempts, timeline.route_changes
 -- Params:
 --   switch_s  BIGINT  10  A change of a route may show for so long.
 --

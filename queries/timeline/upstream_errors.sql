@@ -3,6 +3,7 @@
 -- Kind:     table
 -- Grain:    one row per logged error
 -- Reads:    staging.proxy_events
+-- Needs:    staging.proxy_events
 --
 -- Columns:
 --   reference         VARCHAR  `source:line`.

@@ -6,7 +6,7 @@ Each function returns the drifts it found in words; none means that the contract
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import sqlglot
 from duckdb import DuckDBPyConnection
@@ -61,6 +61,58 @@ def reads_drift(query: Query) -> Iterator[str]:
     found = {f"{table.db}.{table.name}" for table in sql_of(query).find_all(exp.Table) if table.db}
     if found != set(query.reads):
         yield f"{query.full_name}: Reads and SQL differ in {sorted(found ^ set(query.reads))}"
+
+
+def needs_drift(query: Query) -> Iterator[str]:
+    """Yield what a query says that it needs, and would have rows without."""
+    for name in sorted(set(query.needs) - needs_of(sql_of(query), {})):
+        yield f"{query.full_name} may have rows without {name}"
+
+
+def needs_of(statement: exp.Expr | None, named: Mapping[str, set[str]]) -> set[str]:
+    """Return the tables without whose rows a select has none either; `named` are those of its `with`."""
+    if isinstance(statement, exp.Table):
+        return {f"{statement.db}.{statement.name}"} if statement.db else set(named.get(statement.name, ()))
+    if isinstance(statement, exp.Subquery):
+        return needs_of(statement.this, named)
+    if not isinstance(statement, exp.Query):
+        return set()
+    for each in statement.ctes:
+        named = {**named, each.alias: needs_of(each.this, named)}
+    if isinstance(statement, exp.SetOperation):
+        left, right = needs_of(statement.left, named), needs_of(statement.right, named)
+        return left & right if isinstance(statement, exp.Union) else left
+    return set() if _is_one_row(statement) else _rows_needed(statement, named)
+
+
+def _is_one_row(select: exp.Expr) -> bool:
+    """Tell whether a select aggregates without groups: of nothing it makes a row."""
+    found = (each for column in select.expressions for each in column.find_all(exp.AggFunc, exp.Anonymous))
+    return not select.args.get("group") and any(
+        not each.find_ancestor(exp.Window) and each.parent_select is select
+        and (isinstance(each, exp.AggFunc) or each.name.lower() in {"histogram", "list", "bool_and", "bool_or"})
+        for each in found
+    )
+
+
+def _rows_needed(select: exp.Expr, named: Mapping[str, set[str]]) -> set[str]:
+    source = select.args.get("from_")
+    found = needs_of(source.this, named) if source else set()
+    for join in select.args.get("joins") or ():
+        joined, side, kind = needs_of(join.this, named), (join.side or "").upper(), (join.kind or "").upper()
+        if side == "FULL":
+            found &= joined
+        elif side == "RIGHT":
+            found = joined
+        elif side != "LEFT" and kind != "ANTI":
+            found |= joined
+    where = select.args.get("where")
+    for part in where.this.flatten() if where and isinstance(where.this, exp.And) else [where.this] if where else ():
+        if isinstance(part, exp.Exists):
+            found |= needs_of(part.this, named)
+        elif isinstance(part, exp.In) and part.args.get("query"):
+            found |= needs_of(part.args["query"], named)
+    return found
 
 
 def layers_drift(query: Query) -> Iterator[str]:

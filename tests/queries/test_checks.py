@@ -51,6 +51,7 @@ def _fill(engine: Engine, table: str, rows: Sequence[Mapping[str, Any]]) -> None
         names, marks = ", ".join(row), ", ".join("?" for _ in row)
         engine.db.execute(f"insert into main.{table} ({names}) values ({marks})", list(row.values()))
     engine.db.execute(f"create or replace view recording.{table} as select * from main.{table}")
+    engine._empty.discard(f"recording.{table}")  # what was empty when it was opened is left out of the plans
     if table == "requests":
         engine.db.execute("set variable has_client_requests = true")
 

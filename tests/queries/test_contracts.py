@@ -41,6 +41,12 @@ def test_reads_names_what_the_parser_finds(query: Query) -> None:
 
 
 @each_file
+def test_a_query_has_no_rows_without_what_it_needs(query: Query) -> None:
+    assert set(query.needs) <= set(query.reads)
+    assert list(contract.needs_drift(query)) == []
+
+
+@each_file
 def test_a_layer_reads_only_downwards(query: Query) -> None:
     assert list(contract.layers_drift(query)) == []
 
@@ -131,6 +137,9 @@ def test_a_column_that_drifts_from_its_document_is_noticed(engine: Engine, name:
     (contract.reads_drift, "timeline.failures", "from staging.requests", "from staging.other"),
     (contract.layers_drift, "timeline.failures", "-- Reads:    staging.requests", "-- Reads:    recording.requests"),
     (contract.layers_drift, "timeline.failures", "-- Reads:    staging.requests", "-- Reads:    findings.verdicts"),
+    (contract.needs_drift, "timeline.failures", "-- Needs:    ", "-- Needs:    staging.client_messages, "),
+    (contract.needs_drift, "timeline.attempt_pods", "-- Needs:    ", "-- Needs:    timeline.node_outages, "),
+    (contract.needs_drift, "causes.node_lost", "inner join", "left outer join"),
     (contract.units_drift, REFUSED, "since_kill_ms", "since_kill"),
     (contract.units_drift, "timeline.failures", "is_truncated    BOOLEAN", "truncated       BOOLEAN"),
     (contract.header_drift, "timeline.failures", "-- Grain: ", "-- Grain:  rows "),
@@ -142,6 +151,33 @@ def test_a_column_that_drifts_from_its_document_is_noticed(engine: Engine, name:
 def test_a_broken_promise_is_noticed(check: Check, name: str, old: str, new: str) -> None:
     assert list(check(library()[name])) == []
     assert list(check(altered(name, old, new)))
+
+
+@pytest.mark.parametrize(("sql", "needs"), [
+    ("select a from x.y", {"x.y"}),
+    ("select a from x.y left join x.z on true", {"x.y"}),
+    ("select a from x.y right join x.z on true", {"x.z"}),
+    ("select a from x.y full join x.z on true", set()),
+    ("select a from x.y anti join x.z using (a)", {"x.y"}),
+    ("select a from x.y asof join x.z on a >= b", {"x.y", "x.z"}),
+    ("select a from x.y union all select a from x.z", set()),
+    ("select a from x.y except select a from x.z", {"x.y"}),
+    ("select count(*) from x.y", set()),
+    ("select a, count(*) from x.y group by a", {"x.y"}),
+    ("select a, count(*) over () from x.y", {"x.y"}),
+    ("select a from x.y where a > 0 and exists (select 1 from x.z)", {"x.y", "x.z"}),
+    ("select a from x.y where exists (select count(*) from x.z)", {"x.y"}),
+    ("select a from x.y where a > 0 or exists (select 1 from x.z)", {"x.y"}),
+    ("select a from x.y where not exists (select 1 from x.z)", {"x.y"}),
+    ("select a from x.y where a in (select b from x.z)", {"x.y", "x.z"}),
+    ("with c as (select a from x.y), d as (from c) select a from d", {"x.y"}),
+    ("with c as (select max(a) as a from x.y) select a from c inner join x.z using (a)", {"x.z"}),
+    ("select a from (select a from x.y) as c", {"x.y"}),
+    ("select (select max(a) from x.z) as a from x.y", {"x.y"}),
+    ("select a from x.y group by all having count(*) > 1", {"x.y"}),
+])
+def test_what_a_select_needs_is_read_from_its_joins(sql: str, needs: set[str]) -> None:
+    assert contract.needs_of(contract.sql_of(parse("staging", "some", sql)), {}) == needs
 
 
 def test_a_query_that_ends_in_a_star_is_noticed() -> None:

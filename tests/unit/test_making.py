@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
 
@@ -10,6 +12,17 @@ from zdtrace.analysis.catalog import EVERY_CAUSE, Query, needed_for, stands_on
 from zdtrace.analysis.making import make_all
 
 NEEDED = list(needed_for("findings.cause_totals"))
+
+
+@dataclass
+class Hands:
+    """Makes tables beside each other and the rest at once, as it is told."""
+
+    create: Callable[[Query], None]
+    create_beside: Callable[[Query], None]
+
+    def takes_time(self, query: Query) -> bool:
+        return query.is_table
 
 
 def test_each_query_is_made_once_and_after_what_it_stands_on() -> None:
@@ -20,7 +33,7 @@ def test_each_query_is_made_once_and_after_what_it_stands_on() -> None:
         assert stands_on(query) <= made
         begun.append(query.full_name)
 
-    make_all(NEEDED, made, create, create)
+    make_all(NEEDED, made, Hands(create, create))
     assert sorted(begun) == sorted(query.full_name for query in NEEDED)
     assert made == set(begun)
 
@@ -34,7 +47,7 @@ def test_two_tables_are_under_way_at_a_time() -> None:
     def create_beside(query: Query) -> None:
         both.wait()
 
-    make_all(tables, made, create_beside, create_beside)
+    make_all(tables, made, Hands(create_beside, create_beside))
     assert both.n_waiting == 0
     assert not both.broken
 
@@ -46,12 +59,13 @@ def test_what_a_query_makes_on_its_own_is_not_made_again() -> None:
     def create(query: Query) -> None:
         if query.is_solved:
             evidence = list(needed_for("clocks.stamps"))
-            make_all([each for each in evidence if each.full_name not in made], made, create, beside)
+            make_all([each for each in evidence if each.full_name not in made], made, hands)
 
     def beside(query: Query) -> None:
         begun.append(query.full_name)
 
-    make_all(list(needed_for("findings.cause_totals", "clocks.stamps")), made, create, beside)
+    hands = Hands(create, beside)
+    make_all(list(needed_for("findings.cause_totals", "clocks.stamps")), made, hands)
     assert begun.count("clocks.stamps") == 1
     assert len(begun) == len(set(begun))
 
@@ -64,7 +78,7 @@ def test_an_error_in_one_table_is_raised_and_nothing_that_stands_on_it_is_made()
             raise ValueError("no such column")
 
     with pytest.raises(ValueError, match="no such column"):
-        make_all(NEEDED, made, lambda query: None, create_beside)
+        make_all(NEEDED, made, Hands(lambda query: None, create_beside))
     assert "findings.verdicts" not in made
 
 

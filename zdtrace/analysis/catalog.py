@@ -8,7 +8,7 @@ report's words come from one place.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
@@ -21,8 +21,8 @@ _FIELD = re.compile(r"^([A-Z][A-Za-z ]*?):\s*(.*)$")
 _COLUMN = re.compile(r"^  (\w+) +([A-Z]\S*(?: [A-Z]\S*)*?) {2,}(\S.*)$")
 _PARAM = re.compile(r"^  (\w+) +([A-Z]+) +(\S+) {2,}(\S.*)$")
 _WORDS = (
-    "Kind", "Grain", "Reads", "Params", "Columns", "Title", "Clause", "Where", "Remedy", "Fixed by", "Prestop helps",
-    "Not when", "See", "Severity",
+    "Kind", "Grain", "Reads", "Needs", "Params", "Columns", "Title", "Clause", "Where", "Remedy", "Fixed by",
+    "Prestop helps", "Not when", "See", "Severity",
 )
 EVERY_CAUSE = "causes.every"
 EVERY_CAUSE_COLUMNS = (
@@ -51,13 +51,17 @@ class Param:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One file of the library. `fields` are the header's other words, `Title` and so on."""
+    """One file of the library. `fields` are the header's other words, `Title` and so on.
+
+    `needs` are those of its `reads` without whose rows it has none either.
+    """
 
     schema: str
     name: str
     summary: str
     sql: str
     reads: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
     columns: tuple[Column, ...] = ()
     params: tuple[Param, ...] = ()
     fields: Mapping[str, str] = field(default_factory=dict)
@@ -107,8 +111,8 @@ def parse(schema: str, name: str, text: str) -> Query:
             summary.append(line.strip())
         elif section is not None and line.strip():
             fields[section] += f" {line.strip()}"
-    reads = tuple(filter(None, re.split(r",\s*", fields.get("Reads", ""))))
-    return Query(schema, name, " ".join(summary), text, reads, tuple(columns), tuple(params), fields)
+    reads, needs = (tuple(filter(None, re.split(r",\s*", fields.get(each, "")))) for each in ("Reads", "Needs"))
+    return Query(schema, name, " ".join(summary), text, reads, needs, tuple(columns), tuple(params), fields)
 
 
 def _add_entry(section: str, line: str, where: str, columns: list[Column], params: list[Param]) -> None:
@@ -157,18 +161,22 @@ def with_every_cause(queries: Mapping[str, Query]) -> dict[str, Query]:
     causes = [query for query in queries.values() if query.schema == "causes"]
     if not causes:
         return dict(queries)
-    names = ", ".join(EVERY_CAUSE_COLUMNS)
-    sql = "\nunion all\n".join(
-        f"select '{each.name}' as cause, {names} from (\n{each.sql.rstrip()}\n)" for each in causes
-    )
     own = causes[0].columns[: len(EVERY_CAUSE_COLUMNS)]
     columns = (Column("cause", "VARCHAR", "Name of the cause."), *own)
     every = Query(
-        "causes", "every", "Every cause that explains a failed attempt.", sql,
-        tuple(each.full_name for each in causes), columns,
+        "causes", "every", "Every cause that explains a failed attempt.", union_of(causes),
+        tuple(each.full_name for each in causes), (), columns,
         fields={"Kind": "table", "Grain": "one row per attempt and cause"},
     )
     return {**queries, every.full_name: every}
+
+
+def union_of(causes: Iterable[Query]) -> str:
+    """Return SQL for the rows of several causes, one under the other."""
+    names = ", ".join(EVERY_CAUSE_COLUMNS)
+    return "\nunion all\n".join(
+        f"select '{each.name}' as cause, {names} from (\n{each.sql.rstrip()}\n)" for each in causes
+    )
 
 
 def in_order(queries: Mapping[str, Query]) -> dict[str, Query]:

@@ -27,15 +27,8 @@ ALWAYS = (RECORDER, "apiserver", "controllers", "node", "proxy", "client")
 """Clocks that every analysis asks for, whether the recording has something of them or not."""
 LOST_NS = 3_600_000_000_000
 """A clock of which nothing is known but that the assumption is wrong: an hour, as far as a wrong zone moves it."""
-EVIDENCE: Mapping[str, tuple[str, ...]] = {
-    "samples": ("clock_samples",),
-    "observations": ("objects",),
-    "causality": ("objects",),
-    "ids": ("requests", "proxy_requests"),
-    "failures_in_order": ("requests", "proxy_requests"),
-    "answers": ("objects", "proxy_requests"),
-}
-"""Queries of evidence and the tables without which they cannot say anything."""
+EVIDENCE = ("samples", "observations", "causality", "ids", "failures_in_order", "answers")
+"""Queries of evidence."""
 CERTAIN, LIKELY, HINT, FALLBACK = "certain", "likely", "hint", "fallback"
 _MANY = 6
 _FAR = 10**30
@@ -279,9 +272,7 @@ def _negative_circle(edges: Sequence[_Edge], clocks: Sequence[str]) -> list[_Edg
 
 def solve_recording(engine: Engine) -> Solution:
     """Gather the evidence of a recording and solve it."""
-    tables = sorted({table for wanted in EVIDENCE.values() for table in wanted})
-    full = {each for each in tables if engine.rows(f"select 1 from recording.{each} limit 1")}
-    queries = [f"clocks.{name}" for name, wanted in EVIDENCE.items() if full.issuperset(wanted)]
+    queries = [f"clocks.{name}" for name in EVIDENCE]
     engine.make(*queries)
     constraints = [each for query in queries for each in _constraints(engine.rows(f"from {query}"))]
     named = {row["clock"] for row in engine.rows("select distinct clock from recording.sources")}

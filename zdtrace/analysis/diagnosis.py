@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from zdtrace.analysis import words
-from zdtrace.analysis.catalog import Query, library, stands_on
+from zdtrace.analysis.catalog import Query, library
 from zdtrace.analysis.engine import Engine
 from zdtrace.recording.store import Recording
 
@@ -166,9 +166,9 @@ def diagnose(recording: Recording, settings: Mapping[str, str] | None = None) ->
     """
     engine = Engine(recording, settings)
     checking = [query for query in library().values() if query.schema == "checks"]
-    # Asked for at once, tables are made beside each other.
-    engine.make("findings.totals", "findings.cause_totals", *set().union(*map(stands_on, checking)))
-    checks = _checks(engine, checking)
+    # Asked for at once, everything is made beside each other.
+    answers = engine.ask_all(checking, "findings.totals", "findings.cause_totals")
+    checks = _checks(zip(checking, answers, strict=True))
     totals = engine.rows("select request_count, failed_count, near_miss_count from findings.totals")[0]
     requests = Requests(totals["request_count"], totals["failed_count"], totals["near_miss_count"])
     causes = _causes(engine)
@@ -192,11 +192,11 @@ def _verdict(requests: Requests, doubts: list[Check]) -> Verdict:
     return Verdict.INCONCLUSIVE if doubts else Verdict.PASS
 
 
-def _checks(engine: Engine, queries: Iterable[Query]) -> tuple[Check, ...]:
-    """Run all checks; the worst come first."""
+def _checks(answers: Iterable[tuple[Query, list[dict[str, Any]]]]) -> tuple[Check, ...]:
+    """Return what the checks found; the worst comes first."""
     found = []
-    for query in queries:
-        for row in engine.ask(query):
+    for query, rows in answers:
+        for row in rows:
             message = row.pop("message")
             found.append(Check(query.name, query.fields["Severity"], message, row))
     return tuple(sorted(found, key=lambda check: _SEVERITIES.index(check.severity)))

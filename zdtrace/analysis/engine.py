@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from secrets import token_hex
 from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any
 
-from zdtrace.analysis.catalog import Param, Query, library, needed_for
+from zdtrace.analysis.catalog import EVERY_CAUSE, Param, Query, library, needed_for, stands_on, union_of
 from zdtrace.analysis.clocks import Solution, solve_recording
 from zdtrace.analysis.making import make_all
 from zdtrace.errors import QueryError, RecordingError, UsageError
@@ -54,6 +54,8 @@ class Engine:
         self.db.execute(f"set memory_limit = '{MEMORY_LIMIT}'; set temp_directory = {_quoted(str(spill))}")
         self._beside: SimpleQueue[duckdb.DuckDBPyConnection] = SimpleQueue()
         self._made: set[str] = set()
+        self._empty: set[str] = set()
+        self._answers: dict[str, list[dict[str, Any]]] = {}
         self._clocks: Solution | None = None
         self._commented: set[str] = set()
         self._settings = _settled(settings or {})
@@ -65,21 +67,25 @@ class Engine:
         needed = list(needed_for(*names))
         missing = [query for query in needed if query.full_name not in self._made]
         self._make_schemas(missing)
-        make_all(missing, self._made, self._create, self._create_beside)
+        make_all(missing, self._made, self)
         for query in needed if comments else ():
             if query.full_name not in self._commented:
                 self._comment(query)
                 self._commented.add(query.full_name)
 
-    def ask(self, query: Query) -> list[dict[str, Any]]:
-        """Return the rows of a query that no other reads. No view is made of it: DuckDB would plan it twice."""
-        import duckdb
+    def ask_all(self, queries: Sequence[Query], *names: str) -> list[list[dict[str, Any]]]:
+        """Return the rows of queries that no other reads, in their order, and make `names` beside them.
 
-        self.make(*(each for each in query.reads if each in library()))
-        try:
-            return self.rows(query.sql)
-        except duckdb.Error as error:
-            raise QueryError(f"query {query.full_name} failed: {error}") from error
+        No views are made of them: DuckDB would plan each twice.
+        """
+        reads = set().union(*map(stands_on, queries))
+        needed = [query for query in needed_for(*names, *reads) if query.full_name not in self._made]
+        self._make_schemas(needed)
+        self._answers = {query.full_name: [] for query in queries}
+        make_all([*needed, *queries], self._made, self)
+        self._made -= self._answers.keys()
+        answers, self._answers = self._answers, {}
+        return list(answers.values())
 
     def make_all(self) -> None:
         """Create the whole library with its documentation, for somebody who looks around."""
@@ -87,9 +93,7 @@ class Engine:
 
     def rows(self, sql: str, parameters: Iterable[Any] | Mapping[str, Any] = ()) -> list[dict[str, Any]]:
         """Return the rows of a query as dictionaries, for results that are small. Parameters stand for ? or $name."""
-        result = self.db.execute(sql, dict(parameters) if isinstance(parameters, Mapping) else list(parameters))
-        names = [column[0] for column in result.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+        return _dicts(self.db.execute(sql, dict(parameters) if isinstance(parameters, Mapping) else list(parameters)))
 
     def _define_recording(self) -> None:
         import duckdb
@@ -124,6 +128,7 @@ class Engine:
         """Return SQL for a table's rows; columns that an older recording lacks are null."""
         files = self.recording.files(table.name)
         if not files:
+            self._empty.add(f"recording.{table.name}")
             empty = ", ".join(f"null::{column.type} as {column.name}" for column in table.columns)
             return f"select {empty} where false"
         paths = ", ".join(_quoted(exact(path)) for path in files)
@@ -155,21 +160,31 @@ class Engine:
         for schema in {query.schema for query in queries if not query.is_macro}:
             self.db.execute(f"create schema if not exists {schema}")
 
-    def _create(self, query: Query) -> None:
+    def takes_time(self, query: Query) -> bool:
+        """Tell whether it is a table, or has to be answered, and something is to be found out of it."""
+        return (query.is_table or query.full_name in self._answers) and not self._is_idle(query)
+
+    def create(self, query: Query) -> None:
+        """Create a view, a table without rows, or a table of the clocks' solution."""
         import duckdb
 
         try:
             if query.is_macro:
                 self.db.execute(query.sql)
+            elif query.full_name in self._answers:
                 return
-            self.db.execute(f"create {_kind(query)} {query.full_name} as {query.sql}")
-            if query.is_solved:
+            elif query.is_solved:
+                self.db.execute(f"create table {query.full_name} as {query.sql}")
                 self._fill(query)
+            elif self._is_idle(query):
+                self._create_empty(self.db, query)
+            else:
+                self.db.execute(f"create view {query.full_name} as {query.sql}")
         except duckdb.Error as error:
             raise QueryError(f"query {query.full_name} failed: {error}") from error
 
-    def _create_beside(self, query: Query) -> None:
-        """Create a table in a session that no other thread uses."""
+    def create_beside(self, query: Query) -> None:
+        """Create a table, or keep an answer, in a session that no other thread uses."""
         import duckdb
 
         try:
@@ -178,11 +193,35 @@ class Engine:
             db = self.db.cursor()
             self._settle(db)
         try:
-            db.execute(f"create table {query.full_name} as {query.sql}")
+            if query.full_name in self._answers:
+                self._answers[query.full_name] = _dicts(db.execute(query.sql))
+            else:
+                self._create_table(db, query)
         except duckdb.Error as error:
             raise QueryError(f"query {query.full_name} failed: {error}") from error
         finally:
             self._beside.put(db)
+
+    def _create_table(self, db: duckdb.DuckDBPyConnection, query: Query) -> None:
+        rows = db.execute(f"create table {query.full_name} as {self._rows_of(query)}").fetchall()
+        if rows == [(0,)]:
+            db.execute(f"drop table {query.full_name}")
+            self._create_empty(db, query)
+
+    def _is_idle(self, query: Query) -> bool:
+        """Tell whether something that it needs is known to have no rows: then DuckDB need not plan it."""
+        return not self._empty.isdisjoint(query.needs)
+
+    def _create_empty(self, db: duckdb.DuckDBPyConnection, query: Query) -> None:
+        """Create what has no rows, as a view that says so: DuckDB leaves out joins with it, not so with a table."""
+        db.execute(f"create view {query.full_name} as {_no_rows(query)}")
+        self._empty.add(query.full_name)
+
+    def _rows_of(self, query: Query) -> str:
+        if query.full_name != EVERY_CAUSE:
+            return query.sql
+        busy = [cause for cause in map(library().__getitem__, query.reads) if not self._is_idle(cause)]
+        return union_of(busy) if busy else _no_rows(query)
 
     def _fill(self, query: Query) -> None:
         """Fill a table of the clocks' solution, which is found once."""
@@ -197,7 +236,8 @@ class Engine:
     def _comment(self, query: Query) -> None:
         if query.is_macro:
             return
-        self.db.execute(f"comment on {_kind(query)} {query.full_name} is {_quoted(query.summary)}")
+        kind = "table" if query.is_solved or (query.is_table and query.full_name not in self._empty) else "view"
+        self.db.execute(f"comment on {kind} {query.full_name} is {_quoted(query.summary)}")
         for column in query.columns:
             self.db.execute(f"comment on column {query.full_name}.{column.name} is {_quoted(column.doc)}")
 
@@ -211,8 +251,13 @@ def _settled(settings: Mapping[str, str]) -> list[tuple[Param, str]]:
     return [(param, settings.get(param.name, param.default)) for param in known.values()]
 
 
-def _kind(query: Query) -> str:
-    return "table" if query.is_table or query.is_solved else "view"
+def _dicts(result: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    names = [column[0] for column in result.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+def _no_rows(query: Query) -> str:
+    return f"select {', '.join(f'null::{each.type} as {each.name}' for each in query.columns)} where false"
 
 
 def _quoted(text: str) -> str:
