@@ -37,6 +37,31 @@ def test_nothing_failed_is_0_whatever_the_canary(zdtrace: Run) -> None:
     assert result.returncode == 0, result.stderr
 
 
+PARENT = """
+import os, subprocess, sys, time
+words = [sys.executable, "-m", "zdtrace", "probe", sys.argv[1], "--parent", str(os.getpid())]
+print(subprocess.Popen(words, stdout=subprocess.DEVNULL).pid, flush=True)
+time.sleep(60)
+"""
+
+
+def test_it_does_not_go_on_when_who_started_it_is_killed() -> None:
+    """Else an experiment that was killed would go on sending for ever."""
+    with misbehaving() as server:
+        words = [sys.executable, "-c", PARENT, server.url]
+        with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=dict(os.environ)) as parent:
+            assert parent.stdout is not None
+            child = Path("/proc") / parent.stdout.readline().strip()
+            deadline = time.monotonic() + 30
+            while not server.requests:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            parent.kill()
+        while child.exists() and "State:\tZ" not in (child / "status").read_text():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
 def test_ctrl_c_ends_it_properly(tmp_path: Path) -> None:
     with misbehaving() as server:
         words = [sys.executable, "-m", "zdtrace", "probe", server.url, "--log", "x.ndjson"]

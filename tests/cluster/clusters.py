@@ -159,7 +159,7 @@ class Lab(Cluster):
     ) -> None:
         """Bring the demo behind the ingress to this shape, and wait until it serves and the ingress is quiet."""
         text = self.kubectl("create", "--dry-run=client", "-o", "json", "-f", str(LAB / "manifests" / "demo.yaml"))
-        demo = next(each for each in _documents(text) if each["kind"] == "Deployment")
+        demo = next(each for each in documents(text) if each["kind"] == "Deployment")
         demo["metadata"]["annotations"] = dict(annotations or {})
         container = demo["spec"]["template"]["spec"]["containers"][0]
         container["env"] = [{"name": name, "value": value} for name, value in (environment or {}).items()]
@@ -220,7 +220,7 @@ def _base64(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
-def _documents(text: str) -> list[dict[str, Any]]:
+def documents(text: str) -> list[dict[str, Any]]:
     """Read what `kubectl -o json` prints for several objects: one document after the other."""
     decoder, at, found = json.JSONDecoder(), 0, []
     while at < len(text.rstrip()):

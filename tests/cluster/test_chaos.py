@@ -17,10 +17,11 @@ from typing import Any
 
 import pytest
 import yaml
-from clusters import HOST, NODE_IP, Lab, until
+from clusters import HOST, LAB, NODE_IP, Lab, documents, until
 from recordings import in_table
 
 TIMES = int(os.environ.get("ZDTRACE_KILLS", "6"))
+CANARY = "nginx.ingress.kubernetes.io/canary"
 AGENT = "OpenAPI-Generator"
 """How the client that zdtrace uses names itself in the audit log; kubectl and the controllers have other names."""
 SECOND_NS = 1_000_000_000
@@ -94,11 +95,14 @@ def result(said: subprocess.CompletedProcess[str]) -> Found:
 
 
 def written(lab: Lab, since: int) -> set[tuple[str, str, str, str]]:
-    """What zdtrace wrote since an offset of the audit log: verb, resource, namespace, name. Dry runs write nothing."""
+    """What zdtrace wrote since an offset of the audit log: verb, resource, namespace, name. Dry runs write nothing.
+
+    Its leases and Events are left out where they are where they belong.
+    """
     with lab.audit_log.open("rb") as file:
         file.seek(since)
         lines = [json.loads(line) for line in file if line.endswith(b"\n")]
-    return {
+    found = {
         (
             line["verb"], "/".join(filter(None, (line["objectRef"]["resource"], line["objectRef"].get("subresource")))),
             line["objectRef"].get("namespace", ""), line["objectRef"].get("name", ""),
@@ -106,6 +110,12 @@ def written(lab: Lab, since: int) -> set[tuple[str, str, str, str]]:
         for line in lines
         if line.get("userAgent", "").startswith(AGENT) and "dryRun" not in line["requestURI"]
         and line.get("responseStatus", {}).get("code", 500) < 300
+    }
+    return {
+        each for each in found
+        if each[:3] != ("create", "events", "default") and not (
+            each[1:3] == ("leases", "default") and (each[0] == "create" or each[3].startswith("zdtrace-chaos-"))
+        )
     }
 
 
@@ -225,19 +235,135 @@ def test_a_node_is_drained_when_there_is_another_and_else_refused(demo: Lab, tmp
     assert not [each for each in get(demo, "nodes")["items"] if each["spec"].get("unschedulable")]
 
 
+@pytest.fixture
+def others(lab: Lab) -> Iterator[Lab]:
+    """A StatefulSet and a DaemonSet of the demo's pods, and Ingresses of two releases."""
+    text = lab.kubectl("create", "--dry-run=client", "-o", "json", "-f", str(LAB / "manifests" / "demo.yaml"))
+    spec = next(each for each in documents(text) if each["kind"] == "Deployment")["spec"]["template"]["spec"]
+    spec["containers"][0]["env"] = [{"name": "ON_TERM", "value": "drain"}]
+    made: list[Found] = []
+    for kind, name, rest in (
+        ("StatefulSet", "demo-set", {"replicas": 2, "serviceName": "demo-set"}), ("DaemonSet", "demo-daemon", {}),
+        ("Deployment", "demo-next", {"replicas": 1}),
+    ):
+        template = {"metadata": {"labels": {"app": name}}, "spec": spec}
+        made.append({
+            "apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name},
+            "spec": {**rest, "selector": {"matchLabels": {"app": name}}, "template": template},
+        })
+    made.append({
+        "apiVersion": "v1", "kind": "Service", "metadata": {"name": "demo-next"},
+        "spec": {"selector": {"app": "demo-next"}, "ports": [{"port": 80, "targetPort": 8080}]},
+    })
+    for name, notes in (
+        ("blue", {}), ("green", {}),
+        ("canary", {f"{CANARY}": "true", f"{CANARY}-weight": "5"}),
+    ):
+        backend = {"service": {"name": "demo", "port": {"number": 80}}}
+        made.append({
+            "apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
+            "metadata": {"name": name, "annotations": notes},
+            "spec": {"ingressClassName": "nginx", "rules": [{
+                "host": f"{name}.{HOST}",
+                "http": {"paths": [{"path": "/demo", "pathType": "Prefix", "backend": backend}]},
+            }]},
+        })
+    text = json.dumps({"apiVersion": "v1", "kind": "List", "items": made})
+    lab.kubectl("apply", "-f", "-", stdin=text)
+    for each in ("statefulset/demo-set", "daemonset/demo-daemon", "deployment/demo-next"):
+        lab.kubectl("rollout", "status", each, "--timeout=90s")
+    yield lab
+    lab.kubectl("delete", "-f", "-", "--wait=false", stdin=text)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("target", ["statefulset/demo-set", "daemonset/demo-daemon"])
+def test_stateful_sets_and_daemon_sets_are_targets_too(others: Lab, tmp_path: Path, target: str) -> None:
+    before, since = get(others, target)["spec"], audited(others)
+    actions: list[Any] = [
+        {"changeTemplate": {"image": "lab.local/demo:v2", "pause": "1s"}}, {"deletePods": {"pause": "1s"}},
+        {"evictPods": {"pause": "1s"}}, {"rolloutRestart": {"pause": "1s"}},
+    ]
+    if target.startswith("stateful"):
+        actions.append({"scale": {"by": 1, "pause": "1s"}})
+    file = experiment(
+        tmp_path, *actions, target={"workload": target}, safety={"minReady": 0, "maxShare": "100%"},
+    )
+    said = others.zdtrace("chaos", "run", file, "--yes", timeout=400, check=False)
+    found = result(said)
+    assert (found["state"], found["is_undone"]) == ("finished", True), said.stderr
+    after = get(others, target)["spec"]
+    annotations = after["template"]["metadata"].pop("annotations")
+    assert list(annotations) == ["kubectl.kubernetes.io/restartedAt"], "a restart stays, as kubectl's does"
+    after["template"]["metadata"]["creationTimestamp"] = before["template"]["metadata"].get("creationTimestamp")
+    before["template"]["metadata"].setdefault("creationTimestamp", None)
+    assert after == before
+    kind, _, name = target.partition("/")
+    changed = {each for each in written(others, since) if not each[1].startswith("pods")}
+    assert changed == {("patch", f"{kind}s", "default", name)}
+    assert all(name in each[3] for each in written(others, since)), written(others, since)
+
+
+@pytest.mark.long
+def test_two_releases_are_switched_a_canary_weighed_and_the_ingress_restarted(others: Lab, tmp_path: Path) -> None:
+    """Switched: what a request to each host gets comes from the other release's pod meanwhile."""
+    others.deploy(environment={"ON_TERM": "drain"}, has_readiness=True, prestop_s=3)
+    routes = {name: get(others, f"ingress/{name}") for name in ("blue", "green", "canary")}
+    controller, since = get(others, "deployment/nginx-ingress", "-n", "nginx-ingress")["spec"], audited(others)
+    file = experiment(
+        tmp_path,
+        {"switchBackend": {"ingresses": ["blue", "green"], "from": "demo", "to": "demo-next", "pause": "6s"}},
+        {"canaryWeight": {"ingress": "canary", "weight": 50, "pause": "2s"}},
+        {"restartIngress": {"mode": "restart", "pause": "2s"}},
+        ingress=[{"namespace": "nginx-ingress", "workload": "deployment/nginx-ingress"}],
+        load={"probe": {**probe(30)["probe"], "url": f"http://blue.{HOST}/demo"}},
+        safety={"namespaces": ["default", "nginx-ingress"]}, steadyState={"failedRatio": "50%"},
+    )
+    said = others.zdtrace("chaos", "run", file, "--yes", timeout=400, check=False)
+    found = result(said)
+    assert (found["state"], found["is_undone"]) == ("finished", True), said.stderr
+    for name, before in routes.items():
+        after = get(others, f"ingress/{name}")
+        assert (after["spec"], after["metadata"]["annotations"]) == (before["spec"], before["metadata"]["annotations"])
+    after = get(others, "deployment/nginx-ingress", "-n", "nginx-ingress")["spec"]
+    assert after["template"]["metadata"]["annotations"].pop("kubectl.kubernetes.io/restartedAt")
+    assert after["template"]["spec"] == controller["template"]["spec"]
+    assert written(others, since) == {
+        *(("patch", "ingresses", "default", name) for name in routes),
+        ("patch", "deployments", "nginx-ingress", "nginx-ingress"),
+    }
+    pods = {each["status"]["podIP"] for each in get(others, "pods", "-l", "app=demo-next")["items"]}
+    lines = in_table(Path(found["recording"]), "proxy_requests", "upstream_addresses")
+    asked = {str(address) for line in lines for address in line}
+    assert any(pod in each for pod in pods for each in asked), (pods, list(asked)[:10])
+
+
 @pytest.mark.long
 def test_whenever_it_is_killed_its_journal_puts_everything_back(demo: Lab, tmp_path: Path) -> None:
     """Also while the API server begins anew. What was never opted in is never written to."""
     demo.kubectl("create", "service", "clusterip", "demo-next", "--tcp=80:8080")
     demo.kubectl("patch", "service", "demo-next", "-p", '{"spec": {"selector": {"app": "demo"}}}')
     before, route = template(demo), get(demo, "ingress/demo")["spec"]
+    nodes = [each["metadata"]["name"] for each in get(demo, "nodes")["items"]]
     moments = random.Random(20_262)  # noqa: S311 - the same moments each time
-    file = experiment(
-        tmp_path, {"scale": {"by": 1, "pause": "300ms"}},
+    actions: list[Any] = [
+        {"scale": {"by": 1, "pause": "300ms"}},
         {"switchBackend": {"ingress": "demo", "from": "demo", "to": "demo-next", "pause": "300ms"}},
         {"changeTemplate": {"image": "lab.local/demo:v2", "pause": "300ms"}}, {"deletePods": {"pause": "300ms"}},
-        steadyState={"for": "100ms"}, observe="300ms", safety={"minReady": 1},
-    )
+        {"rolloutRestart": {"pause": "300ms"}},
+    ]
+    if len(nodes) > 1:
+        actions.append({"drainNode": {"node": nodes[-1], "within": "30s", "pause": "300ms"}})
+
+    def file_of(number: int) -> Path:
+        """The same actions, in another order."""
+        folder = tmp_path / f"{number}"
+        folder.mkdir()
+        return experiment(
+            folder, *moments.sample(actions, len(actions)), steadyState={"for": "100ms", "failedRatio": "100%"},
+            observe="300ms", safety={"minReady": 0, "maxShare": "100%", "nodes": nodes[1:]}, load=probe(20),
+        )
+
     since, states, undone = audited(demo), [], []
     how: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "cwd": tmp_path}
     try:
@@ -254,10 +380,11 @@ def test_whenever_it_is_killed_its_journal_puts_everything_back(demo: Lab, tmp_p
 
             for number in range(TIMES):
                 folder, log = tmp_path / f"runs-{number}", tmp_path / f"{number}.log"
-                child = begin(log, "chaos", "run", str(file), "--yes", "--folder", str(folder))
+                words = ("chaos", "run", str(file_of(number)), "--yes", "--folder", str(folder))
+                child = begin(log, *words)
                 until(lambda folder=folder: list(folder.glob("*.journal")), 90)  # type: ignore[misc]
-                # From before the first action to the middle of the last rollout, and sometimes to its end.
-                time.sleep(moments.uniform(0.0, 14.0))
+                # From before the first action to the middle of some rollout, and sometimes to the end.
+                time.sleep(moments.uniform(0.0, 20.0))
                 if number % 5 == 4:
                     demo.part("restart", "kube-apiserver")
                     time.sleep(moments.uniform(0.0, 1.0))
@@ -272,6 +399,8 @@ def test_whenever_it_is_killed_its_journal_puts_everything_back(demo: Lab, tmp_p
                 assert code == 0, log.read_text()[-3000:]
                 assert template(demo) == before, (number, states)
                 assert get(demo, "ingress/demo")["spec"] == route
+                cordoned = [each for each in get(demo, "nodes")["items"] if each["spec"].get("unschedulable")]
+                assert not cordoned, (number, states)
                 demo.kubectl("rollout", "status", "deployment/demo", "--timeout=120s")
             orders.close()
     finally:
@@ -279,7 +408,7 @@ def test_whenever_it_is_killed_its_journal_puts_everything_back(demo: Lab, tmp_p
     assert len({each for each in states if each != "closed"}) > 1, f"killed at one moment only: {states}"
     touched = {(resource, home, name) for _, resource, home, name in written(demo, since)}
     assert {each for each in touched if not each[0].startswith("pods")} <= {
-        ("deployments", "default", "demo"), ("ingresses", "default", "demo"),
+        ("deployments", "default", "demo"), ("ingresses", "default", "demo"), ("nodes", "", nodes[-1]),
     }
     assert all(home == "default" and name.startswith("demo-") for resource, home, name in touched if resource == "pods")
-    print(f"killed {TIMES} times: {states}")
+    print(f"killed {TIMES} times: {states}; written to: {sorted(touched)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import sys
@@ -21,6 +22,7 @@ FAILED = 1
 _HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*:\s*([\x20-\x7e]*)")
 _METHOD = re.compile(r"[A-Z]{3,10}")
 _CANARY = "canary"
+_LOOK_EVERY_S = 0.5
 
 
 class Connections(StrEnum):
@@ -62,6 +64,7 @@ def probe(
     insecure: Annotated[bool, typer.Option("--insecure", "-k", help="Do not check certificates.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No summary.")] = False,
     as_canary: Annotated[bool, typer.Option("--as-canary", hidden=True)] = False,
+    parent: Annotated[int | None, typer.Option("--parent", hidden=True)] = None,
 ) -> None:
     """Send requests at fixed times and log each, whatever becomes of those before it.
 
@@ -95,7 +98,7 @@ def probe(
         other = Target(url=canary, timeout_s=timeout_s, id_header=id_header, is_verified=not insecure, is_canary=True)
         probers.append(Prober(other, canary_rate, kept.take, lanes=lanes, for_s=for_s))
     with kept:
-        _run(probers)
+        _run(probers, parent)
     if not quiet:
         sys.stdout.write(_summary(kept.lanes))
     if kept.failure is not None:
@@ -137,8 +140,11 @@ class _Kept:
                     self.failure = error
 
 
-def _run(probers: list[Prober]) -> None:
-    """Run them to their end; Ctrl-C and SIGTERM end the sending, a second one the waiting too."""
+def _run(probers: list[Prober], parent: int | None) -> None:
+    """Run them to their end; Ctrl-C and SIGTERM end the sending, a second one the waiting too.
+
+    `parent` is the process that started us: when it is killed, nobody else would end the sending.
+    """
     told = 0
 
     def stop(*_: object) -> None:
@@ -153,8 +159,12 @@ def _run(probers: list[Prober]) -> None:
     try:
         for each in probers:
             each.start()
-        for each in probers:
-            each.join()
+        while any(each.is_alive() for each in probers):
+            for each in probers:
+                each.join(_LOOK_EVERY_S)
+            if parent is not None and os.getppid() != parent:
+                for each in probers:
+                    each.stop()
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

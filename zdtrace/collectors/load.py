@@ -184,6 +184,7 @@ def probing(
     Target(url=url)
     log = folder / ("canary.ndjson" if is_canary else "probe.ndjson")
     words = [sys.executable, "-m", "zdtrace", "probe", url, "--rate", f"{rate:g}", "--log", str(log)]
+    words += ["--parent", str(os.getpid())]
     words += ["--for", f"{for_s:g}s"] if for_s is not None else []
     words += ["--as-canary", "--quiet"] if is_canary else []
     words += options
