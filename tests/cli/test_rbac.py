@@ -44,8 +44,29 @@ def test_experiments_only_when_asked_for(zdtrace: Run) -> None:
     assert "delete" in verbs("--chaos")
 
 
+def test_a_proof_may_change_workloads_and_a_copy_only_itself(zdtrace: Run) -> None:
+    def changing(*words: str) -> set[tuple[str, str, tuple[str, ...]]]:
+        return {
+            (verb, resource, tuple(rule.get("resourceNames", ())))
+            for each in objects(zdtrace, "-n", "shop", *words) for rule in each.get("rules", ())
+            for resource in rule["resources"] if resource != "leases"
+            for verb in rule["verbs"] if verb not in ("get", "list", "watch")
+        }
+
+    assert changing("--prove") == {
+        ("patch", "daemonsets", ()), ("patch", "deployments", ()), ("patch", "statefulsets", ()),
+    }
+    copies = ("demo-zdtrace", "shop-zdtrace")
+    assert changing("--in-copy", "demo", "--in-copy", "shop") == {
+        ("patch", "deployments", copies),
+        *(("create", each, ()) for each in ("deployments", "services", "ingresses")),
+        *(("delete", each, copies) for each in ("deployments", "services", "ingresses")),
+    }
+
+
 @pytest.mark.parametrize("words", [
     ("-n", "a: b"), ("--ingress", "x\ny"), ("--user", "a", "--group", "b"), ("-A", "-n", "shop"), ("--configmap", "*"),
+    ("-n", "shop", "--in-copy", "a/b"),
 ])
 def test_what_no_object_is_called_is_refused(zdtrace: Run, words: tuple[str, ...]) -> None:
     result = zdtrace("rbac", *words)

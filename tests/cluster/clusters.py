@@ -89,6 +89,13 @@ class Cluster:
     def zdtrace(self, *words: str | Path, timeout: float = 180.0, check: bool = True) -> Said:
         return self.run(sys.executable, "-m", "zdtrace", *words, timeout=timeout, check=check)
 
+    def kubeconfig_of(self, account: str, folder: Path) -> Path:
+        """Return a kubeconfig of a ServiceAccount of the namespace `default`."""
+        token = self.kubectl("create", "token", account, "-n", "default").strip()
+        path = folder / f"{account}.kubeconfig"
+        path.write_text(re.sub(r"token: \w+", f"token: {token}", self.kubeconfig.read_text()))
+        return path
+
     @contextlib.contextmanager
     def recording(self, folder: Path, *words: str | Path) -> Iterator[subprocess.Popen[str]]:
         """Run `zdtrace record -o FOLDER …` and go on when it listens; what it says is in FOLDER.stderr."""

@@ -5,14 +5,18 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from clusters import LAB, Cluster, Lab, cache_folder, lab_at, why_no_lab
+from images import make_root
 
 HERE = Path(__file__).parent
+IMAGE = "lab.local/zdtrace:lab"
 LAB_HOME = Path("/var/tmp")  # noqa: S108 - sockets in it need a short path, and the name is of this checkout alone
 
 
@@ -55,6 +59,21 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
         yield found
         if not was_up:
             _do("down", found)
+
+
+@pytest.fixture(scope="session")
+def image(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Put an image of zdtrace where the kubelet finds it; returns its name."""
+    folder = tmp_path_factory.mktemp("image")
+    make_root(folder / "root")
+    archive = folder / "zdtrace.tar"
+    words = (sys.executable, LAB / "image.py", IMAGE, folder / "root", archive, "/python/bin/zdtrace")
+    settings = ("HOME=/tmp", "PYTHONDONTWRITEBYTECODE=1", "PATH=/python/bin:/bin")
+    subprocess.run([*map(str, words), *settings], check=True)
+    socket = lab.state / "node1" / "containerd.sock"
+    lab.run("ctr", "--address", socket, "--namespace", "k8s.io", "images", "import", archive, timeout=300)
+    shutil.rmtree(folder)
+    return IMAGE
 
 
 def _do(script: str, lab: Lab) -> None:

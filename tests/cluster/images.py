@@ -1,6 +1,6 @@
 """An image of this zdtrace for the lab, where no registry is: what deploy/Containerfile makes, of what runs here.
 
-A Python, zdtrace and the distributions that it requires, and the libraries that they are linked with; nothing else.
+A Python, zdtrace and the distributions that it requires, the libraries that they are linked with, and a shell.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ def make_root(root: Path) -> None:
     shutil.copytree(checkout, packages / "zdtrace", ignore=shutil.ignore_patterns(*_NOT_NEEDED), dirs_exist_ok=True)
     for name in ("queries", "reports"):
         shutil.copytree(checkout.parent / name, packages / "zdtrace" / name, dirs_exist_ok=True)
-    linked = [python / "bin" / "python", *python.rglob("*.so*")]
+    _copy(Path("/bin/sh").resolve(), root / "bin" / "sh")
+    linked = [python / "bin" / "python", root / "bin" / "sh", *python.rglob("*.so*")]
     for library in _libraries(linked):
         _copy(library, root / str(library).lstrip("/"))
     (root / "tmp").mkdir(mode=0o1777)

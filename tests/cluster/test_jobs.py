@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,27 +13,11 @@ from pathlib import Path
 import pytest
 import yaml
 from clusters import LAB, Lab, until
-from images import make_root
 from recordings import in_table
 
 DEPLOY = LAB.parents[1] / "deploy"
-IMAGE = "lab.local/zdtrace:lab"
 USER = 65532
 SECOND_NS = 1_000_000_000
-
-
-@pytest.fixture(scope="module")
-def image(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Put an image of zdtrace where the kubelet finds it; returns its name."""
-    folder = tmp_path_factory.mktemp("image")
-    make_root(folder / "root")
-    archive = folder / "zdtrace.tar"
-    words = (sys.executable, LAB / "image.py", IMAGE, folder / "root", archive, "/python/bin/zdtrace")
-    subprocess.run([*map(str, words), "HOME=/tmp", "PYTHONDONTWRITEBYTECODE=1"], check=True)
-    socket = lab.state / "node1" / "containerd.sock"
-    lab.run("ctr", "--address", socket, "--namespace", "k8s.io", "images", "import", archive, timeout=300)
-    shutil.rmtree(folder)
-    return IMAGE
 
 
 @pytest.fixture
@@ -81,6 +64,27 @@ def applied(lab: Lab, tmp_path: Path) -> Iterator[list[Path]]:
     yield every
     for each in every:
         lab.kubectl("delete", "-k", str(each), "--ignore-not-found", "--timeout=60s")
+
+
+def adapted_experiment(lab: Lab, folder: Path, image: str) -> Path:
+    """Copy deploy/chaos and change what its README tells to change; the lab has no DNS, and no hours."""
+    shutil.copytree(DEPLOY / "chaos", folder)
+    name, _, tag = image.partition(":")
+    kustomization = folder / "kustomization.yaml"
+    found = yaml.safe_load(kustomization.read_text())
+    found["images"] = [{"name": "zdtrace", "newName": name, "newTag": tag}]
+    kustomization.write_text(yaml.safe_dump(found))
+    file = folder / "experiment.yaml"
+    experiment = yaml.safe_load(file.read_text())
+    assert experiment["ingress"] == ["ingress-nginx"]
+    assert experiment["safety"].pop("quietHours")
+    experiment["ingress"] = ["nginx-ingress"]
+    experiment["load"]["probe"]["url"] = experiment["load"]["probe"]["url"].replace("demo.default.svc", "198.19.0.80")
+    file.write_text(yaml.safe_dump(experiment))
+    words = ("--chaos", "--name", "zdtrace-chaos", "--service-account", "zdtrace-chaos")
+    rights = lab.zdtrace("rbac", "-n", "default", "--ingress", "nginx-ingress", *words)
+    (folder / "rbac.yaml").write_text(rights.stdout)
+    return folder
 
 
 def state_of(lab: Lab, job: str) -> dict[str, int]:
@@ -145,3 +149,38 @@ def test_the_cron_job_records_too_and_its_end_closes_the_recording(
     (recording,) = volume.glob("now-*.zdtrace")
     assert not (recording / "journal").exists()
     assert_recorded(lab, recording)
+
+
+@pytest.mark.long
+def test_the_cron_job_of_experiments_runs_one_with_its_own_rights_and_writes_no_more_than_it_says(
+    lab: Lab, image: str, volume: Path, applied: list[Path], tmp_path: Path
+) -> None:
+    lab.deploy(environment={"ON_TERM": "drain"}, has_readiness=True, prestop_s=5)
+    lab.kubectl("label", "deployment/demo", "zdtrace.io/chaos=enabled")
+    applied.append(adapted_experiment(lab, tmp_path / "chaos", image))
+    since = lab.audit_log.stat().st_size
+    lab.kubectl("apply", "-k", str(applied[0]))
+    lab.kubectl("create", "job", "--from=cronjob/zdtrace-chaos", "now")
+    until(lambda: {"succeeded", "failed"} & set(state_of(lab, "now")), 240)
+    assert state_of(lab, "now").get("succeeded") == 1, talk_of(lab, "now")
+    (line,) = [json.loads(each) for each in (volume / "runs.ndjson").read_text().splitlines()]
+    assert (line["state"], line["verdict"], line["is_undone"], line["failed"]) == ("finished", "pass", True, 0)
+    assert line["requests"] > 1000
+    pages = {path.name for path in volume.glob("*.html")}
+    assert pages == {f"{line['id']}.html", "delete-one-pod-history.html"}
+    assert "zdtrace_chaos" in (volume / "zdtrace.prom").read_text()
+    with lab.audit_log.open("rb") as file:
+        file.seek(since)
+        lines = [json.loads(each) for each in file if each.endswith(b"\n")]
+    account = "system:serviceaccount:default:zdtrace-chaos"
+    written = [each for each in lines if each["user"]["username"] == account and "dryRun" not in each["requestURI"]]
+    refused = [each["requestURI"] for each in written if each["responseStatus"]["code"] == 403]
+    assert refused == []
+    touched = {(each["verb"], each["objectRef"]["resource"], each["objectRef"]["namespace"]) for each in written}
+    assert touched == {
+        ("delete", "pods", "default"), ("create", "events", "default"),
+        *((verb, "leases", "default") for verb in ("create", "update", "delete")),
+    }
+    (deleted,) = [each["objectRef"]["name"] for each in written if each["objectRef"]["resource"] == "pods"]
+    assert deleted.startswith("demo-")
+    lab.kubectl("delete", "job", "now", "--cascade=foreground", "--timeout=60s")

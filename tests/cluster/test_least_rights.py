@@ -38,10 +38,7 @@ def somebody(lab: Lab, folder: Path, name: str, *, without: tuple[str, str | Non
                 rule["resources"] = [resource for resource in rule["resources"] if resource != without[0]]
             each["rules"] = [rule for rule in rules if rule["resources"]]
     lab.kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
-    token = lab.kubectl("create", "token", name, "-n", "default").strip()
-    kubeconfig = folder / f"{name}.kubeconfig"
-    kubeconfig.write_text(re.sub(r"token: \w+", f"token: {token}", lab.kubeconfig.read_text()))
-    return kubeconfig
+    return lab.kubeconfig_of(name, folder)
 
 
 def test_with_exactly_these_all_is_recorded_that_an_administrator_sees(lab: Lab, tmp_path: Path) -> None:

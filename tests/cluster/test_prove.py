@@ -41,13 +41,22 @@ def prove(
     return found
 
 
+def somebody(lab: Lab, folder: Path, name: str, *words: str) -> tuple[str, str]:
+    """Who has exactly the rights that `zdtrace rbac` prints, and no more."""
+    where = ("-n", "default", "--ingress", "nginx-ingress")
+    account = ("--service-account", f"default/{name}", "--name", name)
+    lab.kubectl("apply", "-f", "-", stdin=lab.zdtrace("rbac", *where, *words, *account).stdout)
+    return "--kubeconfig", str(lab.kubeconfig_of(name, folder))
+
+
 def remedies(found: dict[str, Any]) -> set[str]:
     return {step["remedy"] for row in found["rows"] for step in row["steps"]}
 
 
 def test_behind_the_ingress_the_recommended_values_lose_nothing(lab: Lab, tmp_path: Path) -> None:
     lab.deploy(environment={"START_DELAY": "3s"}, retries=False)
-    found = prove(lab, tmp_path / "proof", *SMALL, "--", *lab.load(45))
+    prover = somebody(lab, tmp_path, "prover", "--prove")
+    found = prove(lab, tmp_path / "proof", *prover, *SMALL, "--", *lab.load(45))
     assert found["outcome"] == "proven"
     assert found["baseline"][0]["requests"]["failed"] > 0
     assert {"prestop", "readiness_probe"} <= remedies(found)
@@ -128,8 +137,11 @@ def test_a_copy_is_proven_and_removed_while_the_workload_is_left_alone(lab: Lab,
     what = ("get", "deployments,services,ingresses,pods", "-o", "name")
     of_demo = ("get", "deployment", "demo", "-o", "jsonpath={.metadata.generation}")
     before, generation = lab.kubectl(*what), lab.kubectl(*of_demo)
+    copier = somebody(lab, tmp_path, "copier", "--in-copy", "demo")
+    may = ("kubectl", copier[0], copier[1], "auth", "can-i", "patch", "deployment/demo")
+    assert lab.run(*may, check=False).stdout.strip() == "no"
     found = prove(
-        lab, tmp_path / "proof", "--in-copy", *SMALL, "--", *lab.load(45),
+        lab, tmp_path / "proof", "--in-copy", *copier, *SMALL, "--", *lab.load(45),
         restored="the copy is removed, the workload itself was not touched",
     )
     assert found["outcome"] == "proven"

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 from fake_cluster import FakeCluster
+from fake_rbac import Rules
 
 from zdtrace.chaos.cluster import Cluster, Ref
 from zdtrace.chaos.journal import ActionJournal, Header
 from zdtrace.chaos.undoing import undo
-from zdtrace.errors import UsageError
+from zdtrace.collectors.rights import Reach, manifests, of_copies, of_recording
+from zdtrace.errors import ClusterError, UsageError
 from zdtrace.proving.copying import OF, Copied, aimed, plan_copy
 
 DEMO = Ref(kind="Deployment", name="demo", namespace="shop")
@@ -94,6 +96,24 @@ def test_what_kill_9_leaves_of_a_copy_chaos_undo_removes(
     ours["metadata"]["annotations"] = {}
     undo(tmp_path / "proof.journal", cluster, lambda _: None)
     assert [name for _, name in left(shop)] == ["demo", "demo", "other", "shop", "shop-zdtrace"]
+
+
+def test_with_the_rights_that_rbac_prints_the_copy_can_be_made_and_removed_and_nothing_else_changed(
+    shop: FakeCluster, cluster: Cluster, workload_of: Callable[..., Any], tmp_path: Path
+) -> None:
+    reach = Reach(namespace="shop")
+    rights = [*of_recording(reach), *of_copies("shop", ("demo-zdtrace", "shop-zdtrace"))]
+    shop.rules = Rules(manifests(rights, {"kind": "User", "name": "me"}, "zdtrace"))
+    header = Header(id="proof-1", experiment="prove", target=DEMO, server=cluster.api.server)
+    with ActionJournal(tmp_path / "proof.journal", header) as journal:
+        copied = Copied(cluster, journal, "proof-1")
+        copied.make(plan_copy(cluster, workload_of(cluster, "demo"), "proof-1"))
+        ours = Ref(kind="Deployment", name="demo-zdtrace", namespace="shop")
+        cluster.apply(cluster.prepare(ours, {"spec": {"replicas": 5}}))
+        copied.remove(lambda _: None)
+    assert [name for _, name in left(shop)] == ["demo", "demo", "other", "shop"]
+    with pytest.raises(ClusterError, match="forbidden"):
+        cluster.prepare(DEMO, {"spec": {"replicas": 5}})
 
 
 def left(shop: FakeCluster) -> list[tuple[str, str]]:

@@ -23,6 +23,7 @@ _MORE = (
 )
 KINDS: dict[str, Resource] = {each.kind: each for each in (*RESOURCES, *_MORE)}
 STRATEGIC, MERGE, JSON = (f"application/{kind}+json" for kind in ("strategic-merge-patch", "merge-patch", "json-patch"))
+RIGHTS = "`zdtrace rbac --chaos` (or --prove, --in-copy NAME)"
 _CONFLICT, _INVALID, _GONE, _TOO_MANY = 409, 422, 404, 429
 
 
@@ -270,6 +271,6 @@ class Cluster:
 
 
 def _error(failure: ApiFailure, doing: str) -> ClusterError:
-    hint = "`zdtrace rbac --chaos` prints the rights that experiments take" if failure.is_refusal else None
+    hint = f"{RIGHTS} prints the rights" if failure.is_refusal else None
     is_passing = failure.status in (0, _TOO_MANY) or failure.status >= 500
     return (NoAnswer if is_passing else ClusterError)(f"{doing} failed: {failure.words}", hint=hint)

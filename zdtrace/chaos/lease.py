@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from zdtrace.chaos.cluster import KINDS, Ref
+from zdtrace.chaos.cluster import KINDS, RIGHTS, Ref
 from zdtrace.chaos.guards import Refused
 from zdtrace.collectors.api import Api, ApiFailure
 from zdtrace.errors import ClusterError, NoAnswer
@@ -51,7 +51,7 @@ class Lease:
             if not self._create():
                 self._take_over()
         except ApiFailure as failure:
-            hint = "`zdtrace rbac --chaos` prints the rights" if failure.is_refusal else None
+            hint = f"{RIGHTS} prints the rights" if failure.is_refusal else None
             kind = NoAnswer if failure.status == 0 or failure.status >= 500 else ClusterError
             raise kind(f"the lease {self.name} cannot be taken: {failure.words}", hint=hint) from failure
         self._renewed_at = time.monotonic()

@@ -32,6 +32,13 @@ def rbac(
     chaos: Annotated[bool, typer.Option(
         "--chaos", help="Also what experiments take: ending pods, rollouts, scaling, cordoning nodes.",
     )] = False,
+    prove: Annotated[bool, typer.Option(
+        "--prove", help="Also what a proof takes: rollouts of workloads, and changing them.",
+    )] = False,
+    in_copy: Annotated[list[str] | None, typer.Option(
+        metavar="NAME", help="Also what `prove --in-copy` takes: to copy what is called so, and to change and remove "
+        "the copy alone. A name each of the Deployment, its Services and Ingresses.",
+    )] = None,
     service_account: Annotated[str | None, typer.Option(
         metavar="[NS/]NAME", help="Who gets them; made if it is not there. By default `zdtrace` in the namespace.",
     )] = None,
@@ -46,7 +53,8 @@ def rbac(
     """Print the least rights that recording needs, as Roles and bindings for `kubectl apply -f -`. Asks no cluster.
 
     They are made from the same table as the recorder's sources: with exactly these, everything is recorded; each that
-    is missing costs its source, one warning and a gap. Nothing in them can change anything, unless --chaos is given.
+    is missing costs its source, one warning and a gap. Nothing in them can change anything, unless --chaos, --prove or
+    --in-copy is given.
 
     Exit code 0; 2 when used wrongly.
 
@@ -55,6 +63,7 @@ def rbac(
     import yaml
 
     from zdtrace.collectors import rights
+    from zdtrace.proving.copying import renamed
 
     if all_namespaces and namespace:
         raise UsageError("-A and -n do not go together", hint="leave one of them out")
@@ -67,7 +76,13 @@ def rbac(
         config_maps=tuple(_named(each, "--configmap") for each in config_map or ()) or rights.CONTROLLER_CONFIG_MAPS,
         has_node_settings=node_settings,
     )
-    wanted = [*rights.of_recording(reach), *(rights.of_experiments(reach.namespace, reach.ingresses) if chaos else ())]
+    copies = [renamed(_named(each, "--in-copy")) for each in in_copy or ()]
+    wanted = [
+        *rights.of_recording(reach),
+        *(rights.of_experiments(reach.namespace, reach.ingresses) if chaos else ()),
+        *(rights.of_proofs(reach.namespace) if prove else ()),
+        *(rights.of_copies(reach.namespace, copies) if copies else ()),
+    ]
     objects: list[dict[str, object]] = []
     if user or group:
         kind = "User" if user else "Group"

@@ -82,12 +82,12 @@ def node_settings() -> Right:
 
 
 def of_experiments(namespace: str | None, ingresses: Iterable[str] = ()) -> tuple[Right, ...]:
-    """Return what `zdtrace chaos` and `zdtrace prove` need beside a recording's rights."""
+    """Return what `zdtrace chaos` needs beside a recording's rights; `zdtrace prove` finds its own among them."""
     def right(group: str, resource: str, *verbs: str, home: str | None = namespace, without: str) -> Right:
         source = f"experiments: {resource}"
         return Right(source=source, group=group, resource=resource, verbs=verbs, namespace=home, without=without)
 
-    workloads = ("deployments", "statefulsets", "daemonsets")
+    workloads = _WORKLOADS
     return (
         right("", "pods", "get", "delete", without="deleting pods"),
         right("", "pods/eviction", "create", without="evicting pods and draining nodes"),
@@ -96,7 +96,7 @@ def of_experiments(namespace: str | None, ingresses: Iterable[str] = ()) -> tupl
         *(right("apps", f"{each}/scale", "get", "patch", "update", without="scaling") for each in workloads[:2]),
         right("autoscaling", "horizontalpodautoscalers", "get", without="leaving autoscaled workloads alone"),
         right("policy", "poddisruptionbudgets", "get", without="keeping to budgets"),
-        right("coordination.k8s.io", "leases", "get", "create", "update", "delete", without="one experiment at a time"),
+        _lease(namespace),
         right("", "events", "create", "patch", without="telling in the cluster what was done"),
         right("networking.k8s.io", "ingresses", "get", "patch", without="switching backends, and undoing it"),
         right("", "nodes", "get", "patch", home=None, without="cordoning nodes, and undoing it"),
@@ -108,6 +108,54 @@ def of_experiments(namespace: str | None, ingresses: Iterable[str] = ()) -> tupl
                 right("apps", "daemonsets", "get", "patch", home=home, without="restarting the ingress controller"),
             )
         ),
+    )
+
+
+def of_proofs(namespace: str | None) -> tuple[Right, ...]:
+    """Return what `zdtrace prove` needs beside a recording's rights: to change workloads, one proof at a time."""
+    return (
+        *(
+            Right(
+                source=f"proofs: {each}", group="apps", resource=each, verbs=("get", "patch"), namespace=namespace,
+                without="rollouts, and putting the workload back",
+            )
+            for each in _WORKLOADS
+        ),
+        _lease(namespace),
+    )
+
+
+def of_copies(namespace: str | None, copies: Iterable[str]) -> tuple[Right, ...]:
+    """Return what `zdtrace prove --in-copy` needs beside a recording's rights; `copies` is what the copies are called.
+
+    Everything may be read, and nothing that is there be changed: only the copies are changed and removed. Who may
+    create an object may give it any name: no role can say otherwise.
+    """
+    names = tuple(dict.fromkeys(copies))
+
+    def right(group: str, resource: str, *verbs: str, of: tuple[str, ...] = ()) -> Right:
+        return Right(
+            source=f"copies: {resource}", group=group, resource=resource, verbs=verbs, namespace=namespace, names=of,
+            without="a copy of a workload, and removing it",
+        )
+
+    return (
+        *(
+            each for group, resource in (("apps", "deployments"), ("", "services"), ("networking.k8s.io", "ingresses"))
+            for each in (right(group, resource, "get", "create"), right(group, resource, "delete", of=names))
+        ),
+        right("apps", "deployments", "patch", of=names),
+        _lease(namespace),
+    )
+
+
+_WORKLOADS = ("deployments", "statefulsets", "daemonsets")
+
+
+def _lease(namespace: str | None) -> Right:
+    return Right(
+        source="leases", group="coordination.k8s.io", resource="leases", verbs=("get", "create", "update", "delete"),
+        namespace=namespace, without="one experiment at a time",
     )
 
 

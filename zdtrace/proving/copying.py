@@ -67,8 +67,8 @@ def plan_copy(cluster: Cluster, workload: Workload, mark: str, *, host: str | No
         found = _ingress(each, names, host, mark)
         if found is not None:
             made.append(found)
-            pairs += zip(_hosts(each, names), _hosts(found, {_renamed(name) for name in names}), strict=True)
-    pairs += [(f"{name}.{home}", f"{_renamed(name)}.{home}") for name in names]
+            pairs += zip(_hosts(each, names), _hosts(found, {renamed(name) for name in names}), strict=True)
+    pairs += [(f"{name}.{home}", f"{renamed(name)}.{home}") for name in names]
     addresses = [each["spec"].get("clusterIP") for each in services]
     return Copy(tuple(made), tuple(pairs), tuple(each for each in addresses if each not in (None, "", "None")))
 
@@ -129,14 +129,15 @@ def aimed(command: Sequence[str], pairs: Iterable[tuple[str, str]]) -> tuple[str
     return tuple(found)
 
 
-def _renamed(name: str) -> str:
+def renamed(name: str) -> str:
+    """Return what the copy of an object is called."""
     return f"{name[: 63 - len(_SUFFIX)]}{_SUFFIX}"
 
 
 def _metadata(of: Mapping[str, Any], mark: str) -> dict[str, Any]:
     metadata = of["metadata"]
     return {
-        "name": _renamed(metadata["name"]), "namespace": metadata["namespace"],
+        "name": renamed(metadata["name"]), "namespace": metadata["namespace"],
         "annotations": {MADE_BY: mark, OF: metadata["name"]},
     }
 
@@ -146,7 +147,7 @@ def _deployment(workload: Workload, labels: Mapping[str, str], choosing: set[str
     name = workload.ref.name
     spec["selector"] = {"matchLabels": {OF: name[:63]}}
     template = spec["template"]
-    own = {key: _renamed(value) if key in choosing else value for key, value in labels.items()}
+    own = {key: renamed(value) if key in choosing else value for key, value in labels.items()}
     template["metadata"] = {**template.get("metadata", {}), "labels": {**own, OF: name[:63]}}
     return {
         "apiVersion": "apps/v1", "kind": "Deployment", "metadata": _metadata(workload.found, mark), "spec": spec,
@@ -173,7 +174,7 @@ def _ingress(ingress: Found, services: set[str], host: str | None, mark: str) ->
             )
         paths = copy.deepcopy([each for each in rule["http"]["paths"] if _service_of(each) in services])
         for each in paths:
-            each["backend"]["service"]["name"] = _renamed(each["backend"]["service"]["name"])
+            each["backend"]["service"]["name"] = renamed(each["backend"]["service"]["name"])
         rules.append({"host": host or f"{_HOST}.{rule['host'].removeprefix('*.')}", "http": {"paths": paths}})
     if not rules:
         return None
