@@ -7,6 +7,7 @@ Litmus' probe and for Flagger's load tester; another program for krkn.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -55,13 +56,10 @@ def adapted(spec: dict[str, Any], image: str) -> dict[str, Any]:
     """Name the image, and what the lab calls things: it has no DNS."""
     (container,) = spec["containers"]
     (command,) = container["args"]
-    for of_theirs in (
-        "http://example.com/demo", "http://demo-canary.demo/", "http://demo.demo/", "--ingress ingress-nginx", "-n demo",
-        "--for 120s", "--for 45s", "--for 20s",
-    ):
-        ours = {"h": SERVICE, "--ingress": "--ingress nginx-ingress", "-n": "-n default", "--for": f"--for {LASTS}"}
-        first = of_theirs.split()[0]
-        command = command.replace(of_theirs, ours["h" if first.startswith("http") else first])
+    for theirs in ("http://example.com/demo", "http://demo-canary.demo/", "http://demo.demo/"):
+        command = command.replace(theirs, SERVICE)
+    command = command.replace("--ingress ingress-nginx", "--ingress nginx-ingress").replace("-n demo", "-n default")
+    command = re.sub(r"--for \d+s", f"--for {LASTS}", command)
     container.update(image=image, imagePullPolicy="Never", args=[command])
     return spec
 
