@@ -133,6 +133,7 @@ class Request:
     correlation_id: str | None
     pod_name: str | None
     is_truncated: bool | None
+    thread: str | None
 
 
 @dataclass(frozen=True)
@@ -199,16 +200,19 @@ class Incident:
     def request(
         self, at: float, *tries: Try, status: int | None = None, latency: float | None = None, error: str | None = None,
         message: str | None = None, correlation_id: str | None = None, pod: str | None = None,
-        is_truncated: bool | None = None,
+        is_truncated: bool | None = None, thread: str | None = None,
     ) -> Self:
         """Add a request that began at `at`: the tries that the proxy made, or what the client saw without a proxy.
 
-        `error` is what its line says, `message` what the client logged beside it, `pod` the pod that said it answered.
+        `error` is what its line says, `message` what the client logged beside it, `pod` the pod that said it answered,
+        `thread` the client's worker, by default one of its own.
         """
         if tries and status is None and error is None and tries[-1].status != "499":
             status = int(tries[-1].status)
         ms = sum(each.ms for each in tries) + 1 if latency is None else latency
-        self.requests.append(Request(at, ms, tries, status, error, message, correlation_id, pod, is_truncated))
+        self.requests.append(
+            Request(at, ms, tries, status, error, message, correlation_id, pod, is_truncated, thread)
+        )
         return self
 
     def proxied(self, start: float, stop: float, every: float, *tries: Try, **known: Any) -> Self:
@@ -344,7 +348,7 @@ def _client_row(number: int, request: Request, clocks: Clockwork) -> Row:
     return {
         "started_at_ns": started, "ended_at_ns": started + round(request.ms * 1_000_000), "resolution_ns": 1_000,
         "status": request.status, "method": "GET", "url": "/", "correlation_id": request.correlation_id,
-        "error": request.error or ("no response" if request.status is None else None), "thread": str(number),
+        "error": request.error or ("no response" if request.status is None else None), "thread": request.thread or str(number),
         "pod_name": request.pod_name, "is_truncated": request.is_truncated,
     }
 
@@ -352,7 +356,7 @@ def _client_row(number: int, request: Request, clocks: Clockwork) -> Row:
 def _message(number: int, request: Request, clocks: Clockwork) -> Row:
     return {
         "logged_at_ns": clocks.ns(request.at + request.ms, "client"), "resolution_ns": 1_000, "level": "err",
-        "thread": str(number), "message": request.message,
+        "thread": request.thread or str(number), "message": request.message,
     }
 
 

@@ -9,7 +9,7 @@
 -- Kind:     table
 -- Grain:    one row per failed request
 -- Reads:    findings.verdicts, causes.every, timeline.pod_lifecycles, findings.prestop_evidence, timeline.attempts,
---           findings.answer_times
+--           findings.answer_times, timeline.pod_tries
 -- Needs:    findings.verdicts
 --
 -- Columns:
@@ -43,6 +43,14 @@ workloads as (
     group by prestop_evidence.namespace, prestop_evidence.workload
 ),
 
+left_over as (
+    select
+        pod_tries.reference as request_id,
+        pod_tries.pod_uid
+    from timeline.pod_tries
+    where not pod_tries.is_new_connection
+),
+
 candidates as (
     select
         verdicts.request_id,
@@ -59,6 +67,7 @@ candidates as (
         coalesce(least(pod_lifecycles.prestop_s, pod_lifecycles.grace_s), 0) as prestop_s,
         (attempts.started_lo_ns - pod_lifecycles.killed_hi_ns) / 1e9 as started_lo_s,
         (attempts.started_hi_ns - pod_lifecycles.killed_lo_ns) / 1e9 as started_hi_s,
+        left_over.request_id is not null as is_left_over,
         (attempts.ended_lo_ns - pod_lifecycles.killed_hi_ns) / 1e9 as ended_lo_s
     from findings.verdicts
     cross join findings.answer_times
@@ -68,6 +77,8 @@ candidates as (
         on verdicts.request_id = every.request_id and verdicts.attempt = every.attempt
     left outer join timeline.pod_lifecycles on every.pod_uid = pod_lifecycles.pod_uid
     left outer join evidence on every.pod_uid = evidence.pod_uid
+    left outer join left_over
+        on every.request_id = left_over.request_id and every.pod_uid = left_over.pod_uid
     left outer join workloads
         on pod_lifecycles.namespace = workloads.namespace and pod_lifecycles.workload = workloads.workload
 ),
@@ -80,7 +91,11 @@ effects as (
             -- A connection through the Service that was lost when the Service had long settled met what an earlier loss
             -- left behind (a stale entry of conntrack): without that one it would not have been lost either.
             when
-                candidates.is_lag and candidates.is_service and candidates.settled_s < candidates.started_lo_s
+                candidates.is_lag
+                and (
+                    candidates.is_left_over
+                    or (candidates.is_service and candidates.settled_s < candidates.started_lo_s)
+                )
                 then candidates.prestop_s + 0.001
             when candidates.is_lag then greatest(candidates.started_lo_s, candidates.prestop_s + 0.001)
             when candidates.is_cut then greatest(candidates.ended_lo_s, candidates.prestop_s + 0.001)

@@ -2,6 +2,11 @@
 -- retry healed too. A proxy's path is its own log; without a proxy the path is the Service, and the client's log tells
 -- only of the requests that named their pod and of the connections that failed.
 --
+-- A connection to the Service that fails long after the others need not have been the Service's choice: connection tracking
+-- sends one with the port of an earlier one where that was sent. It was not when so many new connections had been answered
+-- since the pod's exit that a path which still knew the pod would have chosen it with a chance of 999 in 1000. A client's
+-- worker that got no answer has no connection: its next request makes a new one.
+--
 -- Kind:     table
 -- Grain:    one row per try and pod that it may have gone to
 -- Reads:    timeline.pod_lifecycles, staging.proxy_requests, staging.source_clocks, staging.requests,
@@ -20,7 +25,8 @@
 --   ended_lo_ns        BIGINT   End of the request, earliest.
 --   ended_hi_ns        BIGINT   End of the request, latest.
 --   pod_share_ratio    DOUBLE   1; less when several pods may have been it, 0 to 1.
---   is_new_connection  BOOLEAN  The path chose the pod for it; null when it may have gone on over an old connection.
+--   is_new_connection  BOOLEAN  The path chose the pod for it; null when it may have gone on over an old connection, false
+--                               when it met what an earlier connection had left behind.
 --   is_answered        BOOLEAN  The pod answered.
 --   is_refused         BOOLEAN  Nobody took the connection.
 with ends as (
@@ -126,6 +132,93 @@ lost as (
         and attempt_pods.ended_hi_ns >= attempt_pods.signalled_lo_ns
         and attempt_pods.symptom in ('refused', 'unreachable', 'reset', 'truncated')
     group by attempt_pods.pod_uid, attempt_pods.request_id
+),
+
+unanswered as (
+    select
+        requests.source_id,
+        requests.thread,
+        requests.ended_at_ns
+    from staging.requests
+    where
+        requests.status is null
+        and requests.thread is not null
+        and not requests.is_proxy_line
+        and exists(select 1 from lost)
+),
+
+renewed as (
+    select
+        requests.source_id,
+        min(requests.started_at_ns) as started_at_ns,
+        arg_min(requests.status is not null, requests.started_at_ns) as is_answered
+    from unanswered
+    inner join staging.requests
+        on
+            unanswered.source_id = requests.source_id
+            and unanswered.thread = requests.thread
+            and unanswered.ended_at_ns <= requests.started_at_ns
+            and unanswered.ended_at_ns + 60000000000 > requests.started_at_ns
+    group by unanswered.source_id, unanswered.thread, unanswered.ended_at_ns, requests.source_id
+),
+
+answered as (
+    select
+        renewed.started_at_ns - source_clocks.offset_hi_ns as started_lo_ns,
+        row_number() over (order by renewed.started_at_ns - source_clocks.offset_hi_ns) as place
+    from renewed
+    inner join staging.source_clocks on renewed.source_id = source_clocks.source_id
+    where renewed.is_answered
+),
+
+siblings as (
+    select
+        pod_lifecycles.pod_uid,
+        pod_lifecycles.exited_hi_ns,
+        count(*) over (partition by pod_lifecycles.namespace, pod_lifecycles.workload) as pod_count
+    from timeline.pod_lifecycles
+),
+
+-- Until its exit the pod itself may have answered.
+chosen as (
+    select
+        lost.pod_uid,
+        lost.request_id,
+        lost.started_lo_ns,
+        siblings.pod_count,
+        greatest(
+            siblings.exited_hi_ns,
+            lag(lost.started_lo_ns) over (
+                partition by lost.pod_uid order by lost.started_lo_ns, lost.request_id
+            )
+        ) as before_ns
+    from lost
+    inner join siblings on lost.pod_uid = siblings.pod_uid
+    where lost.is_refused and siblings.exited_hi_ns is not null
+),
+
+counted as (
+    select
+        chosen.pod_uid,
+        chosen.request_id,
+        chosen.started_lo_ns,
+        chosen.pod_count,
+        coalesce(until_then.place, 0) - coalesce(before.place, 0) as answered_count
+    from chosen
+    asof left outer join answered as until_then on chosen.started_lo_ns >= until_then.started_lo_ns
+    asof left outer join answered as before on chosen.before_ns >= before.started_lo_ns
+),
+
+left_over as (
+    select
+        counted.pod_uid,
+        counted.request_id,
+        bool_or(pow(1 - 1 / counted.pod_count, counted.answered_count) < 0.001) over (
+            partition by counted.pod_uid
+            order by counted.started_lo_ns, counted.request_id
+            rows between unbounded preceding and current row
+        ) as is_left_over
+    from counted
 )
 
 select
@@ -180,7 +273,8 @@ select
     lost.ended_lo_ns,
     lost.ended_hi_ns,
     lost.pod_share_ratio,
-    if(lost.is_refused, true, null) as is_new_connection,
+    if(lost.is_refused, not coalesce(left_over.is_left_over, false), null) as is_new_connection,
     false as is_answered,
     lost.is_refused
 from lost
+left outer join left_over on lost.pod_uid = left_over.pod_uid and lost.request_id = left_over.request_id

@@ -77,6 +77,42 @@ def test_a_try_that_a_retry_healed_counts_as_one() -> None:
     assert (found.last_hi_s or 0) >= 1.18
 
 
+NO_ROUTE = "Unable to connect: dial tcp 10.96.0.80:80: connect: no route to host"
+
+
+def late_connections(workers: int, *, until: float = 30_000) -> Incident:
+    """Pod a dies at once; `workers` connections meet it within half a second, and each worker's next is answered.
+
+    Four seconds later three more find no way to a host.
+    """
+    story = Incident().pod("a", deleted=10_000, killed=10_020, exited=10_060, gone=10_400).pod("b").pod("c")
+    for number in range(workers):
+        at = 10_100 + number * 500 / workers
+        story.request(at, error=NO_ROUTE, latency=300, thread=f"{number}")
+        story.request(at + 400, status=200, latency=2, thread=f"{number}")
+    for number in range(3):
+        story.request(14_500 + number * 10, error=NO_ROUTE, latency=300, thread=f"{number}")
+    return story.request(until + 2_000, status=200, latency=2)
+
+
+def test_a_connection_long_after_the_others_met_what_an_earlier_one_left_behind() -> None:
+    # 3 pods: a path that still knew the dead one would have chosen it for one of 60 with a chance of 1 - (2/3)^60.
+    (found,) = evidence(late_connections(60))
+    assert found.last_hi_s == pytest.approx(0.59, abs=0.02)
+    assert latest(found) == pytest.approx(0.59, abs=0.2)
+
+
+def test_it_was_the_paths_choice_as_long_as_nothing_says_that_the_path_had_forgotten_the_pod() -> None:
+    (found,) = evidence(late_connections(10))
+    assert (found.last_hi_s or 0) > 4
+
+
+def test_a_preStop_of_any_length_spares_what_an_earlier_loss_brought_about() -> None:  # noqa: N802 - the field's word
+    found = rows(late_connections(60), "findings.prestop_effects", "request_id")
+    assert len(found) == 63
+    assert max(row["spared_from_s"] for row in found) < 1
+
+
 def test_pods_of_one_rollout_are_one_block_and_pods_ended_by_hand_are_their_own() -> None:
     rollout = (
         Incident().pod("a", deleted=10_000, killed=10_020, exited=10_060, gone=10_400)
