@@ -348,7 +348,8 @@ def _client_row(number: int, request: Request, clocks: Clockwork) -> Row:
     return {
         "started_at_ns": started, "ended_at_ns": started + round(request.ms * 1_000_000), "resolution_ns": 1_000,
         "status": request.status, "method": "GET", "url": "/", "correlation_id": request.correlation_id,
-        "error": request.error or ("no response" if request.status is None else None), "thread": request.thread or str(number),
+        "error": request.error or ("no response" if request.status is None else None),
+        "thread": request.thread or str(number),
         "pod_name": request.pod_name, "is_truncated": request.is_truncated,
     }
 
