@@ -156,25 +156,31 @@ bars as (
         coalesce(config_changes.done_hi_ns, config_changes.began_lo_ns) as until_ns,
         config_changes.reference
     from timeline.config_changes
+),
+
+-- How late a state may have begun is not known of everything.
+dated as (
+    select bars.* replace (coalesce(bars.from_hi_ns, bars.from_lo_ns) as from_hi_ns)
+    from bars
 )
 
 select
-    bars.kind,
-    bars.lane,
-    bars.pod_uid,
-    bars.state,
-    (bars.from_lo_ns + bars.from_hi_ns) // 2 as from_ns,
+    dated.kind,
+    dated.lane,
+    dated.pod_uid,
+    dated.state,
+    (dated.from_lo_ns + dated.from_hi_ns) // 2 as from_ns,
     greatest(
-        (bars.from_lo_ns + bars.from_hi_ns) // 2,
+        (dated.from_lo_ns + dated.from_hi_ns) // 2,
         case
-            when bars.until_ns is not null then bars.until_ns
-            when bars.state = 'crashed' then (bars.from_lo_ns + bars.from_hi_ns) // 2
+            when dated.until_ns is not null then dated.until_ns
+            when dated.state = 'crashed' then (dated.from_lo_ns + dated.from_hi_ns) // 2
             else chart_window.run_until_ns
         end
     ) as until_ns,
-    (bars.from_hi_ns - bars.from_lo_ns) / 2e6 as doubt_ms,
-    bars.reference
-from bars
+    (dated.from_hi_ns - dated.from_lo_ns) / 2e6 as doubt_ms,
+    dated.reference
+from dated
 cross join findings.chart_window
-where bars.from_lo_ns < chart_window.run_until_ns
-order by bars.kind, bars.lane, bars.pod_uid, from_ns, until_ns
+where dated.from_lo_ns < chart_window.run_until_ns
+order by dated.kind, dated.lane, dated.pod_uid, from_ns, until_ns

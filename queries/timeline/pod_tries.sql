@@ -144,7 +144,7 @@ unanswered as (
         requests.status is null
         and requests.thread is not null
         and not requests.is_proxy_line
-        and exists(select 1 from lost)
+        and exists (select 1 from lost)
 ),
 
 renewed as (

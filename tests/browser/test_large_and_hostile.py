@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import hostile
+from hostile import EVIL
 from imported_files import imported
 
 from zdtrace.recording.store import open_recording
@@ -15,45 +17,12 @@ from zdtrace.recording.store import open_recording
 Visit = Callable[..., Any]
 SECOND_NS = 1_000_000_000
 BEGAN_NS = 1_795_450_667 * SECOND_NS
-EVIL = (
-    "</script><script>window.evil = 1</script>", "</style><b>bold</b>", "<img src=x onerror=window.evil=1>",
-    "javascript:window.evil=1", "\x1b[31mred\x1b[0m", "\u202egnp.exe", "=cmd|' /C calc'!A0", "[a](javascript:alert(1))",
-    "{{ 7 * 7 }}", "'; drop table requests; --", "a" * 1_000_000,
-)
-
-
-def k6_line(number: int, url: str, error: str) -> str:
-    return json.dumps({
-        "metric": "http_req_duration", "type": "Point",
-        "data": {"time": f"2026-11-23T16:17:{number % 60:02}.{number // 60:06}Z", "value": 12.5, "tags": {
-            "url": url, "name": url, "method": "GET", "status": "502", "error": error, "error_code": "1502",
-            "expected_response": "false", "group": "", "proto": "HTTP/1.1", "scenario": "default",
-        }},
-    })
-
-
-def pod(number: int, name: str) -> str:
-    return json.dumps({
-        "type": "MODIFIED", "object": {
-            "kind": "Pod", "apiVersion": "v1", "metadata": {
-                "name": name, "namespace": "default", "uid": f"uid-{number}", "resourceVersion": str(100 + number),
-                "creationTimestamp": "2026-11-23T16:17:00Z", "deletionTimestamp": "2026-11-23T16:17:35Z",
-                "deletionGracePeriodSeconds": 30,
-            },
-            "spec": {"containers": [{"name": "app", "image": "app"}], "nodeName": name},
-            "status": {"podIP": f"10.0.0.{number}", "conditions": [], "containerStatuses": []},
-        },
-    })
 
 
 def test_what_strangers_wrote_is_shown_and_never_obeyed(
     visit: Visit, written: Callable[..., Path], tmp_path: Path
 ) -> None:
-    files = {
-        "k6 <b>&\"'.json": [k6_line(number, f"http://x/{text}", text) for number, text in enumerate(EVIL)],
-        "pods.json": [pod(number, text[:300]) for number, text in enumerate(EVIL)],
-    }
-    recording = imported(tmp_path / "evil", files)
+    recording = imported(tmp_path / "evil", hostile.lines())
     load = next(each for each in open_recording(recording).manifest.sources if each.name.startswith("k6"))
     kept = load.rows_kept  # a line of a megabyte may be a reject, and then it is counted as one
     assert (kept + load.rejects, kept >= len(EVIL) - 1) == (len(EVIL), True)
