@@ -1,5 +1,7 @@
 -- A source was not listening while requests were sent: its silence means nothing.
 --
+-- One that was told afterwards all that it missed is no such source: checks.heard_late has it where that took long.
+--
 -- Severity: data_loss
 -- Grain:    one row per gap that overlaps the requests
 -- Reads:    recording.gaps, staging.requests
@@ -32,6 +34,7 @@ from recording.gaps
 cross join span
 where
     gaps.from_ns <= span.last_ns and coalesce(gaps.until_ns >= span.first_ns, true)
+    and not coalesce(gaps.is_healed, false)
     -- What was never allowed: checks.rights_missing.
     and not (gaps.until_ns is null and starts_with(gaps.reason, 'right missing'))
 order by gaps.from_ns

@@ -46,6 +46,22 @@ def test_lines_are_heard_once_through_cuts(fake: FakeApi, listen: Callable[..., 
     heard.until(lambda: len(written(heard, "access")) == 5)
     assert written(heard, "access") == [f'{{"n":{number}}}' for number in range(5)]
     heard.until(lambda: len(heard.gaps("log of ingress/nginx-1 nginx")) == 1)
+    assert heard.gaps("log of ingress/nginx-1 nginx")[0]["is_healed"], "it went on behind a line that is known"
+
+
+def test_a_log_that_does_not_begin_with_what_is_known_may_have_lost_lines(
+    fake: FakeApi, listen: Callable[..., Any]
+) -> None:
+    fake.put("pods", controller())
+    heard = listen(ingresses=(Ingress("ingress"),))
+    fake.write_log("nginx-1", stamped(0, '{"n":0}'))
+    heard.until(lambda: len(written(heard, "access")) == 1)
+    with fake.lock:
+        fake.logs["nginx-1"].clear()  # rotated
+        fake.cut_logs()
+        fake.write_log("nginx-1", stamped(5, '{"n":5}'))
+    heard.until(lambda: len(written(heard, "access")) == 2)
+    assert [gap["is_healed"] for gap in heard.gaps("log of ingress/nginx-1 nginx")] == [False]
 
 
 def test_a_pod_that_comes_later_is_followed(fake: FakeApi, listen: Callable[..., Any]) -> None:

@@ -48,6 +48,22 @@ def test_a_watch_that_ends_goes_on_where_it_was(fake: FakeApi, listen: Listen) -
     heard.until(lambda: len(heard.gaps()) == 1)
     gap = heard.gaps()[0]
     assert gap["from_ns"] < gap["until_ns"]
+    assert gap["is_healed"], "all that came meanwhile was told"
+
+
+def test_a_watch_that_only_seems_to_go_on_is_deaf_since_it_broke_off(fake: FakeApi, listen: Listen) -> None:
+    fake.put("pods", pod("a"))
+    heard = listen()
+    with fake.lock:
+        fake.cut("pods")
+        fake.put("pods", pod("a"))
+        fake.put("pods", pod("a"))
+        fake.compact("pods")
+    heard.until(lambda: heard.versions()[-1] == ("MODIFIED", "a", 103))
+    heard.until(lambda: any("410" in gap["reason"] for gap in heard.gaps()))
+    lost = next(gap for gap in heard.gaps() if "410" in gap["reason"])
+    assert not lost["is_healed"]
+    assert lost["from_ns"] == min(gap["from_ns"] for gap in heard.gaps())
 
 
 def test_half_a_line_is_no_version_and_loses_none(fake: FakeApi, listen: Listen) -> None:
@@ -105,6 +121,7 @@ def test_what_an_api_server_that_starts_anew_cannot_tell_is_read_from_its_histor
     assert heard.gaps()[-1]["reason"] == (
         "410 too old resource version: 103 (110); 4 older versions were read from its history"
     )
+    assert heard.gaps()[-1]["is_healed"], "all of it was still there"
 
 
 def test_a_list_with_the_earliest_place_goes_on_from_there(fake: FakeApi, listen: Listen) -> None:
@@ -138,6 +155,7 @@ def test_after_410_the_difference_is_written(fake: FakeApi, listen: Listen) -> N
     # Of one there was nothing in between: its new version follows the last one heard.
     heard.until(lambda: "410" in heard.gaps()[-1]["reason"])
     assert heard.gaps()[-1]["reason"].endswith("of 2 objects some may be lost: etcd was compacted")
+    assert not heard.gaps()[-1]["is_healed"]
 
 
 def test_a_missing_right_costs_that_source_one_warning_and_a_gap(fake: FakeApi, listen: Listen) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,7 @@ def seen(second: float) -> dict[str, Any]:
 
 
 CLIENT = {"source_id": 1, "name": "fortio.ndjson", "format": "fortio-json"}
+RECORDER = {"source_id": 9, "name": "cluster.ndjson", "format": "journal", "clock": "recorder"}
 
 
 @pytest.mark.parametrize("query", CHECKS, ids=lambda query: query.name)
@@ -115,6 +117,60 @@ def test_a_gap_matters_while_requests_are_sent(
     found = check("gaps_in_the_watch", sources=[CLIENT], requests=[request(1), request(3)], gaps=[gap])
     assert bool(found) == is_doubtful
     assert all("pods were not listened to" in row["message"] for row in found)
+
+
+def healed(until_s: float) -> dict[str, Any]:
+    return {
+        "source_id": 9, "line": 1, "subject": "pods", "reason": "the API server ended the watch",
+        "from_ns": round(1.5 * SECOND), "until_ns": round(until_s * SECOND), "is_healed": True,
+    }
+
+
+@pytest.mark.parametrize(("until_s", "is_late"), [(1.504, False), (2.5, False), (2.6, True)])
+def test_what_was_told_afterwards_is_late_at_most(check: Check, until_s: float, is_late: bool) -> None:
+    tables = {"sources": [CLIENT], "requests": [request(1), request(3)], "gaps": [healed(until_s)]}
+    late = check("heard_late", **tables)
+    assert [row["message"] for row in late] == (
+        ["pods were heard up to 1.1 s late, though nothing was lost: the API server ended the watch"] * is_late
+    )
+
+
+def test_a_watch_that_went_on_where_it_was_lost_nothing(check: Check) -> None:
+    tables = {"sources": [CLIENT], "requests": [request(1), request(3)]}
+    assert check("gaps_in_the_watch", **tables, gaps=[healed(1.504)]) == []
+
+
+def told(second: float, pod: str, reason: str) -> dict[str, Any]:
+    stamp = f"1970-01-01T00:00:{round(second):02}Z"
+    event = {
+        "involvedObject": {"kind": "Pod", "name": pod, "uid": f"uid-{pod}"}, "reason": reason,
+        "firstTimestamp": stamp, "lastTimestamp": stamp, "source": {"component": "kubelet"},
+    }
+    return {
+        "source_id": 9, "line": round(second), "observed_at_ns": round(second * SECOND), "kind": "Event",
+        "namespace": "shop", "name": f"{pod}.{round(second)}", "uid": f"{pod}-{reason}", "object": json.dumps(event),
+    }
+
+
+UNHEARD = "pod `brief` came and went while pods were not listened to, only Events tell of it: Created, Killing"
+
+
+@pytest.mark.parametrize(("happened_s", "known", "found"), [
+    (12, "other", [UNHEARD]),
+    (12, "brief", []),
+    (40, "other", []),
+])
+def test_of_a_pod_that_came_and_went_unheard_events_tell(
+    check: Check, happened_s: float, known: str, found: list[str]
+) -> None:
+    gap = {**healed(20), "from_ns": 10 * SECOND}
+    objects = [
+        {**seen(5), "uid": f"uid-{known}"}, told(happened_s, "brief", "Created"),
+        told(happened_s + 2, "brief", "Killing"),
+    ]
+    tables = {"sources": [CLIENT, RECORDER], "requests": [request(1)], "gaps": [gap], "objects": objects}
+    rows = check("came_and_went_unheard", **tables)
+    assert [row["message"] for row in rows] == found
 
 
 def test_what_was_never_allowed_is_no_loss_but_missing_evidence(check: Check) -> None:

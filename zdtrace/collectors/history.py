@@ -2,7 +2,8 @@
 
 An API server that starts answers 410 to whoever wants to go on from before its start: its watch cache begins empty.
 etcd still has every version of the last minutes, and a list with `resourceVersionMatch=Exact` shows an object as it
-was. Only what was compacted is lost. An object that was made and went within that time is not found: nothing names it.
+was. Only what was compacted is lost. An object that was made and went within that time is not found: nothing but an
+Event names it (checks.came_and_went_unheard).
 """
 
 from __future__ import annotations
@@ -73,6 +74,11 @@ class History:
         for uid, text in absent.items():
             found += self._end(uid, json.loads(text))
         return sorted(found, key=lambda each: each.number)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all was still there to be read."""
+        return not (self._compacted or self._given_up)
 
     @property
     def words(self) -> str:

@@ -164,9 +164,7 @@ class Follower(threading.Thread):
         )
         self._answer = answer
         if "follow" in how:
-            if self._lost is not None:
-                self._journal.gap(container.subject, self._lost[1], self._lost[0], time.time_ns())
-                self._lost = None
+            self._resumed_at_ns = time.time_ns()
             self._journal.listens(container.subject)
         passing = (self._last_stamp, self._last_count)
         rest = b""
@@ -180,6 +178,15 @@ class Follower(threading.Thread):
         finally:
             self._answer = None
             answer.close()
+            self._find_again(is_healed=False)
+
+    def _find_again(self, *, is_healed: bool) -> None:
+        """Note the gap before this answer; it is healed where the log begins with what was read before."""
+        if self._lost is not None and self._resumed_at_ns:
+            from_ns, reason = self._lost
+            self._journal.gap(self.container.subject, reason, from_ns, self._resumed_at_ns, is_healed=is_healed)
+            self._lost = None
+        self._resumed_at_ns = 0
 
     def _take(self, line: str, passing: tuple[str, int]) -> tuple[str, int]:
         """Write a line unless it was read before; returns what is still to be passed over."""
@@ -187,7 +194,9 @@ class Follower(threading.Thread):
         if not stamp:
             return passing
         until, count = passing
-        if stamp < until or (stamp == until and count > 0):
+        is_known = stamp < until or (stamp == until and count > 0)
+        self._find_again(is_healed=is_known)
+        if is_known:
             return (until, count - 1) if stamp == until else passing
         self._last_count = self._last_count + 1 if stamp == self._last_stamp else 1
         self._last_stamp = stamp

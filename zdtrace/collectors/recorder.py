@@ -10,12 +10,13 @@ from typing import Any
 
 from zdtrace.collectors.api import Api, ApiFailure
 from zdtrace.collectors.clocks import Bounds, ClockSampler
+from zdtrace.collectors.desk import Desk, Scope
 from zdtrace.collectors.labels import requirements
 from zdtrace.collectors.logs import Follower, containers
 from zdtrace.collectors.resources import CONFIG_MAPS, OF_CONTROLLERS, PODS, RESOURCES, Resource
 from zdtrace.collectors.scope import Everything, Touched
 from zdtrace.collectors.settings import NodeSettings, read_proxy_settings
-from zdtrace.collectors.watching import Desk, Scope, Watcher
+from zdtrace.collectors.watching import Watcher
 from zdtrace.errors import UsageError
 from zdtrace.recording.journal import Journal
 from zdtrace.recording.redaction import DEFAULT, Policy

@@ -22,14 +22,14 @@ _OBJECT = re.compile(rb'\{"seen_at_ns":(\d{1,19}),"type":"([A-Z]+)","object":(?=
 """How we begin the line of an object."""
 _LARGEST = 2**63 - 1
 _TABLES = {
-    "gap": ("gaps", {"from_ns": int, "until_ns": int, "subject": str, "reason": str}),
+    "gap": ("gaps", {"from_ns": int, "until_ns": int, "subject": str, "reason": str, "is_healed": bool}),
     "clock": ("clock_samples", {
         "sampled_at_ns": int, "clock": str, "reference": str, "offset_lo_ns": int, "offset_hi_ns": int, "method": str,
     }),
     "mark": ("marks", {"started_at_ns": int, "ended_at_ns": int, "clock": str, "label": str}),
 }
-_OPTIONAL = ("until_ns", "ended_at_ns")
-_DUCKDB = {int: "BIGINT", str: "VARCHAR"}
+_OPTIONAL = ("until_ns", "is_healed", "ended_at_ns")
+_DUCKDB = {int: "BIGINT", str: "VARCHAR", bool: "BOOLEAN"}
 _FIELDS = {
     **cluster.FIELDS,
     **{name: _DUCKDB[kind] for _, fields in _TABLES.values() for name, kind in fields.items()},
@@ -106,8 +106,7 @@ def _told(line: int, what: str, values: object, fields: dict[str, type]) -> clus
         value = values.get(name)
         if value is None and name in _OPTIONAL:
             continue
-        is_number = isinstance(value, int) and not isinstance(value, bool) and abs(value) <= _LARGEST
-        if not (is_number if kind is int else isinstance(value, str)):
+        if type(value) is not kind or (isinstance(value, int) and abs(value) > _LARGEST):
             return Reject(line, f"no {name}")
         row[name] = redact_text(value) if isinstance(value, str) else value
     return line, row

@@ -4,7 +4,7 @@
 is closed and removed then; a folder that still has it, and that nobody holds, was cut off. Lines of the journal:
 
     {"seen_at_ns": 1795450610963555134, "type": "MODIFIED", "object": {…}}          a version of an object, redacted
-    {"seen_at_ns": …, "gap": {"from_ns": …, "until_ns": …, "subject": …, "reason": …}}
+    {"seen_at_ns": …, "gap": {"from_ns": …, "until_ns": …, "subject": …, "reason": …, "is_healed": …}}
     {"seen_at_ns": …, "clock": {…}}   {"seen_at_ns": …, "mark": {…}}                as in the tables
     {"seen_at_ns": …, "listening": ["pods", …]}                                     every second: who listens
     {"seen_at_ns": …, "closed": "the command ended"}                                the last line of a whole one
@@ -88,9 +88,13 @@ class Journal:
         """Note anything else: `note(mark={…})`."""
         self.append(CLUSTER, json.dumps({"seen_at_ns": time.time_ns(), **what}, separators=(",", ":")))
 
-    def gap(self, subject: str, reason: str, from_ns: int, until_ns: int | None) -> None:
-        """Note that a source did not listen; null when it never did again."""
-        self.note(gap={"from_ns": from_ns, "until_ns": until_ns, "subject": subject, "reason": reason})
+    def gap(
+        self, subject: str, reason: str, from_ns: int, until_ns: int | None, *, is_healed: bool = False
+    ) -> None:
+        """Note that a source did not listen; null when it never did again. Healed: it was told all that it missed."""
+        self.note(gap={
+            "from_ns": from_ns, "until_ns": until_ns, "subject": subject, "reason": reason, "is_healed": is_healed,
+        })
 
     def listens(self, subject: str, is_so: bool = True) -> None:
         """Say that a source listens from now on, or does not."""

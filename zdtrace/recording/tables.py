@@ -231,6 +231,10 @@ GAPS = _table(
     ("until_ns", "BIGINT", "When it listened again; null when it never did."),
     ("subject", "VARCHAR", "What was not heard: `pods`, `ingress log nginx-0`."),
     ("reason", "VARCHAR", "Why: 410 Gone, connection lost, right missing, process killed."),
+    (
+        "is_healed", "BOOLEAN",
+        "Nothing is missing: what came meanwhile was told afterwards, at `until_ns` or later; null when nobody knows.",
+    ),
 )
 
 REJECTS = _table(
