@@ -6,6 +6,7 @@
 -- Severity: data_loss
 -- Grain:    one row per pod
 -- Reads:    recording.gaps, recording.objects, staging.cluster_events
+-- Needs:    recording.gaps, staging.cluster_events
 --
 -- Columns:
 --   message    VARCHAR  What is doubtful, for people.
