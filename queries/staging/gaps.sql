@@ -20,4 +20,6 @@ select
     gaps.until_ns,
     coalesce(gaps.is_healed, false) as is_healed
 from recording.gaps
-where not (coalesce(gaps.is_healed, false) and gaps.until_ns - gaps.from_ns <= getvariable('heard_late_ms') * 1000000)
+where
+    not coalesce(gaps.is_healed, false)
+    or gaps.until_ns - gaps.from_ns > getvariable('heard_late_ms') * 1000000
