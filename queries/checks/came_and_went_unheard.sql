@@ -36,8 +36,10 @@ with unheard as (
 )
 
 select
-    'pod `' || unheard.about_name || '` came and went while pods were not listened to, only Events tell '
-    || 'of it: ' || string_agg(unheard.reason, ', ' order by unheard.happened_lo_ns, unheard.event_uid) as message,
+    'pod `' || unheard.about_name || '` came and went while pods were not listened to, '
+    || 'only Events tell of it: '
+    || string_agg(unheard.reason, ', ' order by unheard.happened_lo_ns, unheard.event_uid)
+        as message,
     unheard.namespace,
     unheard.about_name as pod,
     string_agg(unheard.reason, ', ' order by unheard.happened_lo_ns, unheard.event_uid) as reasons
