@@ -3,7 +3,7 @@
 -- Severity: warning
 -- Grain:    one row per such gap that overlaps the requests
 -- Reads:    staging.gaps, staging.requests
--- Needs:    staging.gaps, staging.requests
+-- Needs:    staging.gaps
 --
 -- Columns:
 --   message      VARCHAR  What is doubtful, for people.
