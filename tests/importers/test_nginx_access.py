@@ -274,3 +274,22 @@ def test_any_text_is_a_format_or_a_clear_error(noise: str) -> None:
 def test_statuses_are_counted_as_the_log_has_them(taken: Take) -> None:
     expected = Counter(int(line.split('" ')[1].split()[0]) for line in lines_of("combined.log"))
     assert Counter(taken(NGINX / "combined.log").column("proxy_requests", "status")) == expected
+
+
+OLD = {"msec": "1763300000.000", "status": "200", "request_time": "0.001", "uri": "/"}
+
+
+@pytest.mark.parametrize(("later", "new"), [
+    ({**OLD, "request_id": "r"}, "request_id"),
+    ({"ts": "1763300000.000", "status": "200", "request_time": "0.001", "path": "/"}, "path, ts"),
+    ({**OLD, "time": "no time", "cookie": "c"}, None),
+    ({**OLD, "time": "2025-11-16T13:33:20Z"}, None),
+    (OLD, None),
+])
+def test_a_log_whose_format_changes_below_says_what_nobody_reads(later: dict[str, str], new: str | None) -> None:
+    lines = [json.dumps(each) for each in [OLD] * 600 + [later] * 300]
+    notes = import_bytes("\n".join(lines).encode(), as_format="nginx-json").source.notes
+    assert [each for each in notes if "the format has changed" in each] == (
+        [f"line 900 and others have {new}, which the first lines have not and nobody reads: the format has changed, "
+         "so cut the log in two there"] if new else []
+    )

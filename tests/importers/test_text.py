@@ -18,7 +18,7 @@ from importing import Imported, Take, import_bytes
 from truth import RUN_NS, few
 
 from zdtrace.errors import UnknownFormat, UnusableFile
-from zdtrace.importers import recognise, text
+from zdtrace.importers import chunks, recognise, text
 
 CSV_HEAD = b"request-start,DNS,DNS+dialup,Response-delay,request-duration,bytes,status\n"
 
@@ -67,8 +67,8 @@ def test_a_torn_last_line_is_a_reject() -> None:
 def test_a_file_cut_into_many_chunks_loses_no_line_and_keeps_their_numbers(
     packed: Callable[[bytes], bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(text, "_CHUNK", 512)
-    monkeypatch.setattr(text, "_CHUNK_BYTES", 4096)
+    monkeypatch.setattr(chunks, "BLOCK_BYTES", 512)
+    monkeypatch.setattr(chunks, "_CHUNK_BYTES", 4096)
     # Lines of very different length, so that a chunk is longer or shorter than the one it writes over.
     written = [line(thread=number, ok=False, details="x" * (1 + number * 97 % 700)) for number in range(300)]
     written[200] = b"torn"

@@ -195,7 +195,8 @@ class Reading:
     the tool wrote; `shows_failures` is false when it leaves failed requests out; `notes` reach the user.
     `beside` is SQL that looks at several rows of `raw` (line, text, r) and returns `line` and what else its row
     needs: columns may use `beside.…`, null for lines that it leaves out. `counted` are parameters that are
-    aggregates over `raw`, left out when null or 0.
+    aggregates over `raw`, left out when null or 0. `changed` looks at lines from further below in the file, and returns
+    for the user what of them is read over because the first lines had none of it.
     """
 
     raw: JsonLines | Pattern | Delimited | Records | Parquet
@@ -210,6 +211,7 @@ class Reading:
     parameters: Mapping[str, str] = field(default_factory=dict)
     beside: str = ""
     counted: Mapping[str, str] = field(default_factory=dict)
+    changed: Callable[[Head], str | None] | None = None
 
 
 class Importer(Protocol):

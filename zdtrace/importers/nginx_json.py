@@ -8,13 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from zdtrace.errors import UnusableFile
 from zdtrace.importers import nginx_log_format
 from zdtrace.importers.base import Head, JsonLines, Options, Reading, Rows
 from zdtrace.importers.nginx_access import reading
-from zdtrace.importers.nginx_variables import USED, Variables
+from zdtrace.importers.nginx_variables import TIMES, USED, Variables
 from zdtrace.importers.sql import identifier
 
 _ALIASES = {
@@ -97,6 +98,7 @@ class NginxJson:
             # The user's keys may hold cookies and credentials.
             withhold_rejects=True,
             notes=variables.notes,
+            changed=partial(_changed, keys),
         )
 
 
@@ -114,6 +116,17 @@ def keys_of(head: Head) -> dict[str, str]:
                 found[name] = seen[alias][0]
                 break
     return found
+
+
+def _changed(keys: Mapping[str, str], later: Head) -> str | None:
+    """Tell which keys of later lines the first ones have not, but for a second, coarser time."""
+    finest = next((at for at, name in enumerate(TIMES) if name in keys), 0)
+    passed_over = {*keys, *TIMES[finest:]}
+    new = sorted(key for name, key in keys_of(later).items() if name not in passed_over or keys.get(name, key) != key)
+    return (
+        f"and others have {', '.join(new)}, which the first lines have not and nobody reads: "
+        "the format has changed, so cut the log in two there"
+    ) if new else None
 
 
 def dated(head: Head, keys: dict[str, str]) -> dict[str, str]:

@@ -28,6 +28,7 @@ from zdtrace.importers.base import (
     Reading,
     Records,
 )
+from zdtrace.importers.chunks import Chunk, chunks
 from zdtrace.importers.converting import Account, Converter
 from zdtrace.importers.text import Reject, Rejects
 from zdtrace.recording import manifest
@@ -115,7 +116,7 @@ def _source(job: _Job, importer: Importer, name: str, clock: str, options: Optio
         first_at_ns=min((each.first_at_ns for each in account.drafts if each.first_at_ns is not None), default=None),
         last_at_ns=max((each.last_at_ns for each in account.drafts if each.last_at_ns is not None), default=None),
         imported_at=manifest.now(),
-        notes=reading.notes,
+        notes=(*reading.notes, *job.notes),
         parameters={**options.said, **reading.parameters, **job.counted},
     )
 
@@ -131,6 +132,7 @@ class _Job:
         self.survey = text.Survey(text.readable(head.path, scratch))
         self.account = Account()
         self.counted: dict[str, str] = {}
+        self.notes: list[str] = []
 
     def run(self) -> None:
         """Write the drafts and the account."""
@@ -147,14 +149,15 @@ class _Job:
         for number in range(_WORKERS):
             idle.put(self._converter(f"worker{number}", memory=_MEMORY_CHUNK, threads=1))
 
-        def convert(chunk: text.Chunk) -> Account:
+        def convert(chunk: Chunk) -> Account:
             with _borrowed(idle) as converter:
                 return _convert_lines(converter, chunk, f"{chunk.number:04}")
 
         waiting: list[Future[Account]] = []
         with ThreadPoolExecutor(_WORKERS) as pool:
             # Chunks wait on disk, one more than there are workers: while they are busy, the next is cut.
-            for chunk in text.chunks(self.survey, self.scratch, slots=_WORKERS + 1):
+            for chunk in chunks(self.survey, self.scratch, slots=_WORKERS + 1):
+                self._look_for_changes(chunk)
                 waiting.append(pool.submit(convert, chunk))
                 if len(waiting) > _WORKERS:
                     self.account.add(waiting.pop(0).result())
@@ -162,6 +165,11 @@ class _Job:
                 self.account.add(each.result())
         if self.survey.damage:
             self._add_damage()
+
+    def _look_for_changes(self, chunk: Chunk) -> None:
+        changed = self.reading.changed
+        if changed and not self.notes and (words := changed(Head(self.head.path, chunk.last_lines()))):
+            self.notes.append(f"line {chunk.first_line + chunk.lines - 1:,} {words}")
 
     def _add_damage(self) -> None:
         converter = self._converter("damage", memory=_MEMORY_CHUNK, threads=1)
@@ -195,7 +203,7 @@ class _Job:
         elif isinstance(raw, Delimited):
             self._run_delimited(raw, converter, rejects)
         else:
-            chunk = text.Chunk(survey.content, 0, 1, survey.lines, survey.is_dirty)
+            chunk = Chunk(survey.content, 0, 1, survey.lines, survey.is_dirty)
             self.account = _convert_lines(converter, chunk, "all")
             if survey.damage:
                 self._add_damage()
@@ -229,7 +237,7 @@ class _Job:
         self.account = converter.account("all", converter.write_tables("all"), lines, rejects, skipped)
 
 
-def _convert_lines(converter: Converter, chunk: text.Chunk, part: str) -> Account:
+def _convert_lines(converter: Converter, chunk: Chunk, part: str) -> Account:
     """Convert a chunk; one whose lines do not come out as many as they went in is cleaned and read again."""
     import duckdb
 

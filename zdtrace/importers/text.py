@@ -27,7 +27,7 @@ PLACEHOLDER = b"\x02"
 SEPARATOR = "\x01"
 """Handed to DuckDB's CSV reader as the delimiter that no clean line holds."""
 
-_CHUNK, _CHUNK_BYTES = 1 << 20, 64 << 20
+BLOCK_BYTES = 1 << 20
 _REJECTS_A_BLOCK = 2000
 _GZIP, _ZSTD, _BOM = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\xef\xbb\xbf"
 _CONTROL = (b"\x00", b"\x01", b"\x02")
@@ -104,11 +104,11 @@ def head(path: Path, size: int = 1 << 16) -> bytes:
     found = b""
     try:
         with path.open("rb") as file:
-            for chunk in _content(file, size):
+            for chunk in content_of(file, size):
                 found += chunk
                 if len(found) >= size:
                     break
-    except _Damaged:
+    except Damaged:
         pass
     return found[:size]
 
@@ -136,128 +136,25 @@ def survey(path: Path, scratch: Path) -> Survey:
     tail, last = b"", b"\n"
     with path.open("rb") as file, found.content.open("wb") if packed else nullcontext() as copy:
         try:
-            for chunk in _content(file, _CHUNK):
+            for chunk in content_of(file, BLOCK_BYTES):
                 content.update(chunk)
                 if copy is not None:
                     copy.write(chunk)
                 found.lines += chunk.count(b"\n")
                 found.has_quotes = found.has_quotes or b'"' in chunk
                 if not found.is_dirty:
-                    whole_lines, tail = _cut(tail + chunk)
-                    found.is_dirty = _is_dirty(whole_lines) or len(tail) > MAX_LINE_BYTES
+                    whole_lines, tail = cut(tail + chunk)
+                    found.is_dirty = is_dirty(whole_lines) or len(tail) > MAX_LINE_BYTES
                 last = chunk[-1:]
-        except _Damaged as damage:
+        except Damaged as damage:
             found.damage = str(damage)
     found.lines += last != b"\n"
-    found.is_dirty = found.is_dirty or _is_dirty(tail)
+    found.is_dirty = found.is_dirty or is_dirty(tail)
     found.sha256 = found.content_sha256 = content.hexdigest()
     if packed:
         with path.open("rb") as file:
             found.sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     return found
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """Whole lines of a file, in a file of their own (or the file itself, when it is small)."""
-
-    path: Path
-    number: int
-    first_line: int
-    lines: int
-    is_dirty: bool
-
-
-def chunks(found: Survey, scratch: Path, slots: int) -> Iterator[Chunk]:
-    """Cut a file, decompressed, into chunks below `scratch`; fill in `found` on the way.
-
-    A chunk ends with a line, however long that is; the last line of a file may lack its end. At most `slots` of them
-    are there at a time: asking for one more writes over the file of the one that came `slots` before it.
-    """
-    path = found.content
-    found.bytes = path.stat().st_size
-    packed = is_compressed(path)
-    content = hashlib.sha256()
-    cutter = _Cutter(scratch, slots, path if not packed and found.bytes <= _CHUNK_BYTES else None)
-    with path.open("rb") as file:
-        try:
-            for block in _content(file, _CHUNK):
-                content.update(block)
-                yield from cutter.feed(block)
-        except _Damaged as damage:
-            found.damage = str(damage)
-    yield from cutter.rest()
-    found.lines = cutter.first_line - 1
-    found.sha256 = found.content_sha256 = content.hexdigest()
-    if packed:
-        with path.open("rb") as file:
-            found.sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-
-
-class _Cutter:
-    """Collects blocks of bytes into chunks. With `whole`, a small file, it looks only and copies nothing."""
-
-    def __init__(self, scratch: Path, slots: int, whole: Path | None) -> None:
-        self.first_line = 1
-        self._scratch = scratch
-        self._slots = slots
-        self._whole = whole
-        self._number = 0
-        self._open: BinaryIO | None = None
-        self._size = self._lines = 0
-        self._is_dirty = False
-        self._tail, self._last = b"", b"\n"
-
-    def feed(self, block: bytes) -> Iterator[Chunk]:
-        """Take a block in; yield the chunk that it completes, if it does."""
-        end = block.rfind(b"\n") + 1 if self._size + len(block) >= _CHUNK_BYTES and self._whole is None else 0
-        if end:
-            self._take(block[:end])
-            yield self._close()
-        if end < len(block):
-            self._take(block[end:])
-
-    def rest(self) -> Iterator[Chunk]:
-        """Yield what is left."""
-        if self._size:
-            self._is_dirty = self._is_dirty or _is_dirty(self._tail)
-            self._lines += self._last != b"\n"
-            yield self._close()
-
-    def _take(self, block: bytes) -> None:
-        if self._whole is None:
-            if self._open is None:
-                # Written over, not anew: the kernel spends three times as long on finding and clearing fresh pages.
-                self._open = self._path.open("r+b" if self._number >= self._slots else "wb")
-            self._open.write(block)
-        self._size += len(block)
-        self._lines += block.count(b"\n")
-        self._last = block[-1:]
-        if self._is_dirty:
-            return
-        if block.isascii() and self._tail.isascii():
-            # No character is cut in two here, so nothing has to be copied to be looked at.
-            end = block.rfind(b"\n") + 1
-            self._is_dirty = _is_dirty(block) or len(self._tail) + block.find(b"\n") > MAX_LINE_BYTES
-            self._tail = block[end:] if end else self._tail + block
-        else:
-            whole_lines, self._tail = _cut(self._tail + block)
-            self._is_dirty = _is_dirty(whole_lines)
-        self._is_dirty = self._is_dirty or len(self._tail) > MAX_LINE_BYTES
-
-    @property
-    def _path(self) -> Path:
-        return self._scratch / f"chunk-{self._number % self._slots}.txt"
-
-    def _close(self) -> Chunk:
-        if self._open is not None:
-            self._open.truncate()
-            self._open.close()
-        chunk = Chunk(self._whole or self._path, self._number, self.first_line, self._lines, self._is_dirty)
-        self.first_line += self._lines
-        self._number += 1
-        self._open, self._size, self._lines, self._is_dirty, self._tail = None, 0, 0, False, b""
-        return chunk
 
 
 def clean(content: Path, scratch: Path, rejects: Rejects, first_line: int = 1) -> Clean:
@@ -294,12 +191,12 @@ def numbered_lines(path: Path, first_line: int = 1) -> str:
     """
 
 
-class _Damaged(Exception):
+class Damaged(Exception):
     """A compressed file ends or breaks in the middle; what came before it is good."""
 
 
-def _content(file: BinaryIO, size: int) -> Iterator[bytes]:
-    """Yield the file's content, decompressed. Raises _Damaged where compressed data ends or breaks."""
+def content_of(file: BinaryIO, size: int) -> Iterator[bytes]:
+    """Yield the file's content, decompressed. Raises Damaged where compressed data ends or breaks."""
     magic = file.read(4)
     file.seek(0)
     read: Callable[[int], bytes] = file.read
@@ -311,7 +208,7 @@ def _content(file: BinaryIO, size: int) -> Iterator[bytes]:
         try:
             chunk = read(size)
         except (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError) as error:
-            raise _Damaged(f"compressed data is damaged or cut off: {error}"[:200]) from error
+            raise Damaged(f"compressed data is damaged or cut off: {error}"[:200]) from error
         if not chunk:
             return
         yield chunk
@@ -347,12 +244,13 @@ class _Unpacked:
         return bytes(found)
 
 
-def _cut(block: bytes) -> tuple[bytes, bytes]:
+def cut(block: bytes) -> tuple[bytes, bytes]:
+    """Return the whole lines of a block, and the beginning of the next."""
     end = block.rfind(b"\n") + 1
     return block[:end], block[end:]
 
 
-def _is_dirty(block: bytes) -> bool:
+def is_dirty(block: bytes) -> bool:
     """Tell whether a block of whole lines has any line that needs a second look."""
     if b"\r" in block or any(byte in block for byte in _CONTROL) or _BOM in block[:8]:
         return True
@@ -376,7 +274,7 @@ def _lines(file: BinaryIO) -> Iterator[bytes]:
         whole = line.endswith(b"\n")
         rest = line
         while not whole and rest:
-            rest = file.readline(_CHUNK)
+            rest = file.readline(BLOCK_BYTES)
             whole = rest.endswith(b"\n")
         yield line.rstrip(b"\r\n") if len(line) <= MAX_LINE_BYTES + 1 else line[: MAX_LINE_BYTES + 1]
 
