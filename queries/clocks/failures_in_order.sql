@@ -3,7 +3,8 @@
 --
 -- That holds for sorted instants if it holds for some way to pair them, so nobody need know which line is which request.
 -- It is tried with the one log moved along the other by some places, in case one began earlier; whatever fits is
--- possible and stays inside the bounds, so that failures at even distances pin nothing.
+-- possible and stays inside the bounds, so that failures at even distances pin nothing. Of a request that the client
+-- gave up the proxy learns later than the client: such ends are left out.
 --
 -- Kind:     table
 -- Grain:    one row per pair of clocks of a client and of a proxy, and outcome
@@ -22,37 +23,28 @@
 with requests_by_outcome as (
     select
         sources.clock,
-        case
-            when coalesce(requests.is_truncated, false) then 'cut'
-            else coalesce(requests.status::varchar, 'none')
-        end as outcome,
+        if(coalesce(requests.is_truncated, false), 'cut', requests.status::varchar) as outcome,
         requests.started_at_ns as started_ns,
         requests.ended_at_ns + coalesce(requests.resolution_ns, 0) as ended_ns
     from recording.requests
     inner join recording.sources on requests.source_id = sources.source_id
     where
-        requests.status >= 429
-        and (requests.status >= 500 or requests.status = 429)
-        or (requests.status is null and requests.error is not null)
+        requests.status >= 500
+        or requests.status = 429
         or coalesce(requests.is_truncated, false)
 ),
 
 lines_by_outcome as (
     select
         sources.clock,
-        case
-            when coalesce(proxy_requests.is_truncated, false) then 'cut'
-            when proxy_requests.status is null or proxy_requests.status in (408, 499, 460) then 'none'
-            else proxy_requests.status::varchar
-        end as outcome,
+        if(coalesce(proxy_requests.is_truncated, false), 'cut', proxy_requests.status::varchar) as outcome,
         proxy_requests.started_at_ns + proxy_requests.resolution_ns as started_ns,
         proxy_requests.ended_at_ns as ended_ns
     from recording.proxy_requests
     inner join recording.sources on proxy_requests.source_id = sources.source_id
     where
-        proxy_requests.status is null
-        or proxy_requests.status >= 500
-        or proxy_requests.status in (408, 429, 460, 499)
+        proxy_requests.status >= 500
+        or proxy_requests.status = 429
         or coalesce(proxy_requests.is_truncated, false)
 ),
 

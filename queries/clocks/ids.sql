@@ -1,5 +1,5 @@
 -- A request that client and proxy both logged under one id: the proxy began it later than the client, and ended it
--- earlier. In windows of ten seconds: a clock that moves shows as windows that contradict each other.
+-- earlier, unless the client gave up: that the proxy learns later. In windows of ten seconds: a clock that moves shows as windows that contradict each other.
 --
 -- Kind:     table
 -- Grain:    one row per pair of clocks of a client and of a proxy
@@ -22,7 +22,9 @@ with named_lines as (
         sources.clock,
         proxy_requests.correlation_id,
         any_value(proxy_requests.started_at_ns) as started_ns,
-        any_value(proxy_requests.ended_at_ns) as ended_ns,
+        any_value(proxy_requests.ended_at_ns) filter (
+            where proxy_requests.status > 0 and proxy_requests.status not in (408, 460, 499)
+        ) as ended_ns,
         any_value(proxy_requests.resolution_ns) as resolution_ns
     from recording.proxy_requests
     inner join recording.sources on proxy_requests.source_id = sources.source_id
@@ -74,7 +76,7 @@ windows as (
         pairs.ten_seconds,
         count(*) as evidence_count,
         least(max(pairs.lo_ns), min(pairs.hi_ns)) as lo_ns,
-        greatest(max(pairs.lo_ns), min(pairs.hi_ns)) as hi_ns
+        if(min(pairs.hi_ns) is null, null, greatest(max(pairs.lo_ns), min(pairs.hi_ns))) as hi_ns
     from pairs
     group by pairs.clock, pairs.other, pairs.ten_seconds
 ),
@@ -95,14 +97,15 @@ select
     ordered.clock,
     ordered.other,
     case
-        when max(ordered.lo_ns) <= min(ordered.hi_ns) then max(ordered.lo_ns) else min(ordered.lo_ns)
+        when coalesce(max(ordered.lo_ns) <= min(ordered.hi_ns), true) then max(ordered.lo_ns)
+        else min(ordered.lo_ns)
     end::bigint as lo_ns,
     case
         when max(ordered.lo_ns) <= min(ordered.hi_ns) then min(ordered.hi_ns) else max(ordered.hi_ns)
     end::bigint as hi_ns,
     'id' as method,
     sum(ordered.evidence_count)::bigint as evidence_count,
-    greatest(0, max(ordered.lo_ns) - min(ordered.hi_ns))::bigint as moved_ns,
+    greatest(0, coalesce(max(ordered.lo_ns) - min(ordered.hi_ns), 0))::bigint as moved_ns,
     min(10000000000 * ordered.ten_seconds) filter (where ordered.highest_lo_ns > ordered.lowest_hi_ns)::bigint
         as moved_at_ns
 from ordered

@@ -7,7 +7,7 @@
 -- Kind:     table
 -- Grain:    one row per request and attempt
 -- Reads:    timeline.failures, timeline.proxy_lines, timeline.proxy_matches, timeline.upstream_errors,
---           timeline.pod_lifecycles
+--           timeline.pod_lifecycles, timeline.container_exits
 -- Params:
 --   ejection_s  BIGINT  12  How long before `no live upstreams` the error that ejected a peer is looked for.
 --
@@ -286,9 +286,10 @@ peer_errors as (
         and every.symptom in ('refused', 'unreachable', 'reset', 'read_timeout')
 ),
 
-judged_errors as (
+peers as (
     select
         peer_errors.*,
+        pod_lifecycles.pod_uid,
         coalesce(
             pod_lifecycles.deleted_lo_ns > peer_errors.logged_hi_ns, pod_lifecycles.pod_uid is not null
         ) as is_serving_peer
@@ -297,17 +298,36 @@ judged_errors as (
         on
             peer_errors.upstream_ip = pod_lifecycles.pod_ip
             and peer_errors.logged_hi_ns >= pod_lifecycles.addressed_lo_ns
+),
+
+-- Of what a container that ended by itself cut, and of what it refused then, the reason is one.
+judged_errors as (
+    select
+        peers.*,
+        case
+            when
+                peers.is_serving_peer
+                and peers.symptom in ('refused', 'reset')
+                and peers.logged_lo_ns
+                <= coalesce(container_exits.restarted_hi_ns, peers.logged_lo_ns)
+                + 1000000000 * getvariable('warm_up_s')
+                then coalesce(container_exits.ended_by, peers.symptom)
+            else peers.symptom
+        end as reason
+    from peers
+    asof left outer join timeline.container_exits
+        on peers.pod_uid = container_exits.pod_uid and peers.logged_hi_ns >= container_exits.began_lo_ns
     -- Of errors at the same moment one stands for all, always the same: an as-of join takes any.
     qualify row_number() over (
-        partition by is_serving_peer, peer_errors.symptom, peer_errors.logged_lo_ns
-        order by peer_errors.reference
+        partition by peers.is_serving_peer, reason, peers.logged_lo_ns
+        order by peers.reference
     ) = 1
 ),
 
 error_kinds as (
     select
         judged_errors.is_serving_peer,
-        judged_errors.symptom
+        judged_errors.reason
     from judged_errors
     group by all
 ),
@@ -319,7 +339,7 @@ ejected as (
         every.ended_lo_ns,
         every.ended_hi_ns,
         error_kinds.is_serving_peer,
-        error_kinds.symptom
+        error_kinds.reason
     from every
     cross join error_kinds
     where every.symptom = 'no_live_upstreams'
@@ -335,7 +355,7 @@ ejections as (
     asof inner join judged_errors
         on
             ejected.is_serving_peer = judged_errors.is_serving_peer
-            and ejected.symptom = judged_errors.symptom
+            and ejected.reason = judged_errors.reason
             and ejected.ended_hi_ns >= judged_errors.logged_lo_ns
     where ejected.ended_lo_ns - judged_errors.logged_hi_ns <= 1000000000 * getvariable('ejection_s')
 ),

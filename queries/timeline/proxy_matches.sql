@@ -10,8 +10,8 @@
 --
 -- Kind:     table
 -- Grain:    one row per failed request that a line tells of
--- Reads:    timeline.failures, timeline.proxy_lines, timeline.pod_lifecycles, clocks.solution,
---           staging.source_clocks, staging.proxy_spans
+-- Reads:    timeline.failures, timeline.proxy_lines, timeline.pod_lifecycles,
+--           timeline.container_exits, clocks.solution, staging.source_clocks, staging.proxy_spans
 -- Needs:    timeline.failures, timeline.proxy_lines
 -- Params:
 --   match_slack_ms  BIGINT  20  A proxy's end and the client's may differ by this besides the clocks.
@@ -104,6 +104,11 @@ free_lines as (
         (proxy_lines.started_lo_ns + proxy_lines.started_hi_ns) // 2 as started_ns,
         (proxy_lines.ended_lo_ns + proxy_lines.ended_hi_ns) // 2 as ended_ns,
         regexp_extract(proxy_lines.upstream_addresses, '([0-9a-fA-F:.]+?)\]?:\d+$', 1) as last_ip,
+        coalesce(not starts_with(proxy_lines.upstream_header_times_s, '-'), false)
+        or regexp_extract(proxy_lines.upstream_statuses, '[^ ,]+$') not in ('', '502', '-') as is_answered,
+        -- It names a group of peers instead of one: `no live upstreams`.
+        contains(proxy_lines.proxy, 'nginx')
+        and regexp_matches(proxy_lines.upstream_addresses, '(^|[ ,])[^ :,]+$') as is_ejection,
         concat_ws(
             ' ',
             regexp_extract(proxy_lines.upstream_statuses, '[^ ,]+$'),
@@ -138,23 +143,75 @@ points as (
     from free_lines
 ),
 
--- What a line tells: how the try ended, and whether its pod was being ended then. Which pod it was matters no more.
-line_kinds as (
+-- What a line tells: how the try ended, and whether its pod was being ended then, or its container had ended by itself.
+-- Which pod it was matters no more.
+told as (
     select
         free_lines.*,
-        concat_ws(
-            ' ', free_lines.ending,
-            case
-                when pod_lifecycles.pod_uid is null then free_lines.last_ip
-                else coalesce(pod_lifecycles.killed_lo_ns <= free_lines.ended_ns, false)::varchar
-            end
-        ) as kind
+        pod_lifecycles.pod_uid,
+        pod_lifecycles.killed_lo_ns <= free_lines.ended_ns as is_ending,
+        pod_lifecycles.pod_uid is not null and coalesce(pod_lifecycles.deleted_lo_ns > free_lines.ended_ns, true)
+            as is_serving
     from free_lines
     asof left outer join timeline.pod_lifecycles
         on
             free_lines.last_ip = pod_lifecycles.pod_ip
             and free_lines.ended_ns >= pod_lifecycles.addressed_lo_ns
     where free_lines.outcome not in ('none', 'cut')
+),
+
+own_kinds as (
+    select
+        told.*,
+        case
+            -- A container that ended cut what it was working on and refused what came then: one cause, two endings.
+            when
+                told.is_serving
+                and not told.is_answered
+                and told.started_ns
+                <= coalesce(container_exits.restarted_hi_ns, told.started_ns)
+                + 1000000000 * getvariable('warm_up_s')
+                then container_exits.ended_by
+            else concat_ws(
+                ' ',
+                told.ending,
+                case when told.pod_uid is null then told.last_ip else coalesce(told.is_ending, false)::varchar end
+            )
+        end as own_kind
+    from told
+    asof left outer join timeline.container_exits
+        on told.pod_uid = container_exits.pod_uid and told.ended_ns >= container_exits.began_lo_ns
+),
+
+-- Lines of one moment: always the same one, an as-of join takes any.
+peer_errors as (
+    select
+        own_kinds.outcome,
+        own_kinds.is_serving,
+        own_kinds.ended_ns,
+        min(own_kinds.own_kind) as kind
+    from own_kinds
+    where own_kinds.last_ip <> '' and not own_kinds.is_answered
+    group by own_kinds.outcome, own_kinds.is_serving, own_kinds.ended_ns
+),
+
+-- A line of a proxy that had ejected all peers stands for the error of the last one that should have served.
+line_kinds as (
+    select
+        own_kinds.*,
+        case
+            when
+                own_kinds.is_ejection
+                and own_kinds.ended_ns - peer_errors.ended_ns <= 1000000000 * getvariable('ejection_s')
+                then peer_errors.kind
+            else own_kinds.own_kind
+        end as kind
+    from own_kinds
+    asof left outer join peer_errors
+        on
+            own_kinds.outcome = peer_errors.outcome
+            and own_kinds.is_ejection = peer_errors.is_serving
+            and own_kinds.ended_ns >= peer_errors.ended_ns
 ),
 
 first_ends as (

@@ -76,8 +76,7 @@ def homes(bench: Bench, cause: str) -> str | None:
     """Return the recording of one fault, with the proxy's log, that has most requests of a cause."""
     counted: dict[str, int] = {}
     for one in EVERY.values():
-        # Of a mixture, what one fault does not explain any more another still may.
-        if one.truth.get("via", "ingress") == "ingress" and not one.name.startswith("mixed-"):
+        if one.truth.get("via", "ingress") == "ingress":
             _, labels = bench.imported(one)
             counted[one.name] = sum(label.mechanism == cause for label in labels.values())
     best = max(counted, key=lambda name: counted[name])
