@@ -150,8 +150,9 @@ told as (
         free_lines.*,
         pod_lifecycles.pod_uid,
         pod_lifecycles.killed_lo_ns <= free_lines.ended_ns as is_ending,
-        pod_lifecycles.pod_uid is not null and coalesce(pod_lifecycles.deleted_lo_ns > free_lines.ended_ns, true)
-            as is_serving
+        coalesce(
+            pod_lifecycles.deleted_lo_ns > free_lines.ended_ns, pod_lifecycles.pod_uid is not null
+        ) as is_serving
     from free_lines
     asof left outer join timeline.pod_lifecycles
         on
@@ -175,7 +176,7 @@ own_kinds as (
             else concat_ws(
                 ' ',
                 told.ending,
-                case when told.pod_uid is null then told.last_ip else coalesce(told.is_ending, false)::varchar end
+                if(told.pod_uid is null, told.last_ip, coalesce(told.is_ending, false)::varchar)
             )
         end as own_kind
     from told
