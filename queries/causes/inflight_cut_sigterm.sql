@@ -9,7 +9,7 @@
 -- Not when: the grace period ran out (then SIGKILL cut it), preStop failed or stopped the application itself, or the
 --               connection broke before the deletion (keep-alive race, crash)
 -- Grain: one row per failed attempt that it explains
--- Reads: timeline.attempt_pods
+-- Reads: timeline.attempt_pods, timeline.steady_truncations
 -- Needs: timeline.attempt_pods
 -- See: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination
 --
@@ -35,7 +35,8 @@ select
         attempt_pods.ended_lo_ns >= attempt_pods.deleted_hi_ns
     ) as tier,
     case
-        when attempt_pods.linked_by <> 'time' or attempt_pods.symptom is not null then 1.0
+        when attempt_pods.linked_by <> 'time' or attempt_pods.symptom is not null
+            then 1 - coalesce(steady_truncations.steady_ratio, 0)
         else 0.7 * (1 - attempt_pods.refused_ratio)
     end::double as weight,
     attempt_pods.pod_uid,
@@ -45,6 +46,10 @@ select
         attempt_pods.started_lo_ns, attempt_pods.started_hi_ns
     ) as since_kill_ms
 from timeline.attempt_pods
+left outer join timeline.steady_truncations
+    on
+        attempt_pods.request_id = steady_truncations.request_id
+        and attempt_pods.attempt = steady_truncations.attempt
 where
     attempt_pods.is_deleted
     and not attempt_pods.is_down

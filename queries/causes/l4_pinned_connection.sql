@@ -11,7 +11,7 @@
 -- Not when: a proxy chose the pod for each request, or the request began before the path to the pod was taken
 --               away
 -- Grain: one row per failed attempt that it explains
--- Reads: timeline.attempt_pods
+-- Reads: timeline.attempt_pods, timeline.steady_truncations
 -- Needs: timeline.attempt_pods
 -- See: https://kubernetes.io/docs/reference/networking/virtual-ips/
 --
@@ -31,7 +31,7 @@ select
     instant_at(attempt_pods.signalled_lo_ns, attempt_pods.signalled_hi_ns) as evidence_at,
     coalesce(attempt_pods.reference, attempt_pods.pod_reference) as evidence_ref,
     'C' as tier,
-    0.9::double as weight,
+    0.9 * (1 - coalesce(steady_truncations.steady_ratio, 0))::double as weight,
     attempt_pods.pod_uid,
     attempt_pods.pod_trigger,
     middle_ms(
@@ -39,6 +39,10 @@ select
         attempt_pods.started_lo_ns, attempt_pods.started_hi_ns
     ) as since_withdrawn_ms
 from timeline.attempt_pods
+left outer join timeline.steady_truncations
+    on
+        attempt_pods.request_id = steady_truncations.request_id
+        and attempt_pods.attempt = steady_truncations.attempt
 where
     attempt_pods.is_pinned
     and attempt_pods.ended_hi_ns >= attempt_pods.signalled_lo_ns

@@ -10,7 +10,8 @@
 -- Prestop helps: no: no pod's end is the cause
 -- Not when: the pod or its node was ending, gone or starting: silence is then theirs
 -- Grain: one row per failed attempt that it explains
--- Reads: timeline.attempts, timeline.attempt_pods, timeline.pod_lifecycles, timeline.busy_waits
+-- Reads: timeline.attempts, timeline.attempt_pods, timeline.pod_lifecycles, timeline.busy_waits,
+--               timeline.lost_waits
 -- Needs: timeline.attempts
 -- Params:
 --   silence_ms  BIGINT  1000  A connection that takes longer than this has lost a packet.
@@ -47,8 +48,10 @@ left outer join timeline.busy_waits
     on attempts.request_id = busy_waits.request_id and attempts.attempt = busy_waits.attempt
 left outer join timeline.attempt_pods
     on attempts.request_id = attempt_pods.request_id and attempts.attempt = attempt_pods.attempt
+left outer join timeline.lost_waits
+    on attempts.request_id = lost_waits.request_id and attempts.attempt = lost_waits.attempt
 where
-    attempts.symptom = 'unreachable'
+    (attempts.symptom = 'unreachable' or lost_waits.request_id is not null)
     and not attempts.is_ejection
     and case
         -- Nobody of the Service was ending, starting or crashing: what remains is the way to it.

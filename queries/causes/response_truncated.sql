@@ -10,7 +10,7 @@
 -- Not when: the pod was ending, crashed or was restarted: then that cut the answer
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempts, timeline.attempt_pods, timeline.pod_lifecycles,
---               timeline.config_changes
+--               timeline.config_changes, timeline.steady_truncations, staging.proxy_spans
 -- Needs: timeline.attempts
 -- See: https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_read_timeout
 --
@@ -39,13 +39,17 @@ select
     instant_at(attempts.ended_lo_ns, attempts.ended_hi_ns) as evidence_at,
     coalesce(attempts.error_reference, attempts.proxy_reference) as evidence_ref,
     tier_of_line(attempts.matched_by, attempts.evidence) as tier,
-    case when attempts.matched_by is null then 0.3 else 1.0 end::double as weight,
+    coalesce(steady_truncations.steady_ratio, 1)::double as weight,
     answering.pod_uid,
     null::varchar as pod_trigger,
     (attempts.ended_lo_ns - attempts.started_lo_ns) / 1e6 as waited_ms
 from timeline.attempts
 left outer join answering
     on attempts.request_id = answering.request_id and attempts.attempt = answering.attempt
+left outer join timeline.steady_truncations
+    on
+        attempts.request_id = steady_truncations.request_id
+        and attempts.attempt = steady_truncations.attempt
 where
     attempts.symptom = 'truncated'
     -- Without the pod, or any pods, nobody knows that it went on living.
@@ -53,7 +57,8 @@ where
         answering.pod_uid is not null
         or (attempts.proxy_reference is null and exists (select 1 from timeline.pod_lifecycles))
     )
-    -- A pod that was ending, or only may have been that of the request, explains it better.
+    -- A pod that was ending explains it better, unless answers broke off as often before. Until SIGTERM a pod works on.
+    and coalesce(steady_truncations.steady_ratio > 0, true)
     and not exists (
         select 1 from timeline.attempt_pods
         where
@@ -62,13 +67,21 @@ where
             and (
                 attempt_pods.has_crashed
                 or attempt_pods.is_node_lost
-                or coalesce(attempt_pods.ended_hi_ns >= attempt_pods.deleted_lo_ns, false)
+                or attempt_pods.is_stopped_by_hook
+                or (
+                    attempt_pods.linked_by <> 'time'
+                    and coalesce(attempt_pods.ended_hi_ns >= attempt_pods.signalled_lo_ns, false)
+                )
             )
     )
     and not exists (
-        select 1 from timeline.config_changes
+        select 1
+        from timeline.config_changes
+        cross join staging.proxy_spans
         where
             attempts.proxy_reference is null
+            and proxy_spans.first_lo_ns <= attempts.ended_hi_ns
+            and proxy_spans.last_hi_ns >= attempts.started_lo_ns
             and config_changes.kind = 'reload'
             and ended_in_reload(
                 attempts.ended_lo_ns, attempts.ended_hi_ns,

@@ -79,7 +79,7 @@ joinable as (
     select
         failures.request_id,
         case
-            when failures.is_truncated then 'cut'
+            when failures.is_truncated or failures.symptom = 'truncated' then 'cut'
             else coalesce(failures.status::varchar, 'none')
         end as outcome,
         failures.started_at_ns - (distances.lo_ns + distances.hi_ns) // 2 - distances.proxy_ns as started_ns,
