@@ -39,7 +39,7 @@ select
         or busy_waits.request_id is null
         and attempts.ended_lo_ns - attempts.started_hi_ns >= 1000000 * getvariable('silence_ms')
     ) as tier,
-    case when attempt_pods.pod_uid is null then 0.5 else 0.8 end::double as weight,
+    if(attempt_pods.pod_uid is null and lost_waits.request_id is null, 0.5, 0.8)::double as weight,
     attempt_pods.pod_uid,
     null::varchar as pod_trigger,
     (attempts.ended_lo_ns - attempts.started_lo_ns) / 1e6 as waited_ms
@@ -47,11 +47,19 @@ from timeline.attempts
 left outer join timeline.busy_waits
     on attempts.request_id = busy_waits.request_id and attempts.attempt = busy_waits.attempt
 left outer join timeline.attempt_pods
-    on attempts.request_id = attempt_pods.request_id and attempts.attempt = attempt_pods.attempt
+    on
+        attempts.request_id = attempt_pods.request_id
+        and attempts.attempt = attempt_pods.attempt
+        -- Which pod it was does not matter where packets were lost; that one was near does, where only silence tells.
+        and (attempts.symptom = 'unreachable' or attempt_pods.linked_by <> 'time')
 left outer join timeline.lost_waits
     on attempts.request_id = lost_waits.request_id and attempts.attempt = lost_waits.attempt
 where
-    (attempts.symptom = 'unreachable' or lost_waits.request_id is not null)
+    (
+        attempts.symptom = 'unreachable'
+        -- Others came whole seconds late meanwhile: what was sent again.
+        or lost_waits.request_id is not null
+    )
     and not attempts.is_ejection
     and case
         -- Nobody of the Service was ending, starting or crashing: what remains is the way to it.
