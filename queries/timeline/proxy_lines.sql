@@ -5,7 +5,6 @@
 -- Kind:     table
 -- Grain:    one row per such line
 -- Reads:    staging.proxy_requests, timeline.upstream_errors
--- Needs:    staging.proxy_requests
 --
 -- Columns:
 --   reference                  VARCHAR  `source:line`.
@@ -48,101 +47,77 @@ with cut_lines as (
         and not proxy_requests.is_retried
 ),
 
-lines as (
-    select
-        proxy_requests.reference,
-        proxy_requests.source_id,
-        proxy_requests.line,
-        proxy_requests.proxy,
-        proxy_requests.started_lo_ns,
-        proxy_requests.started_hi_ns,
-        proxy_requests.ended_lo_ns,
-        proxy_requests.ended_hi_ns,
-        proxy_requests.status,
-        proxy_requests.outcome,
-        proxy_requests.is_failed,
-        proxy_requests.path,
-        proxy_requests.correlation_id,
-        proxy_requests.process_id,
-        proxy_requests.connection_id,
-        proxy_requests.flags,
-        proxy_requests.details,
-        proxy_requests.upstream_name,
-        proxy_requests.upstream_addresses,
-        proxy_requests.upstream_statuses,
-        proxy_requests.upstream_connect_times_s,
-        proxy_requests.upstream_header_times_s,
-        proxy_requests.upstream_response_times_s,
-        proxy_requests.upstream_response_bytes
+noted as (
+    select proxy_requests.*
     from staging.proxy_requests
     where proxy_requests.is_failed or proxy_requests.is_retried
     union all
-    select
-        cut_lines.reference,
-        cut_lines.source_id,
-        cut_lines.line,
-        cut_lines.proxy,
-        cut_lines.started_lo_ns,
-        cut_lines.started_hi_ns,
-        cut_lines.ended_lo_ns,
-        cut_lines.ended_hi_ns,
-        cut_lines.status,
-        cut_lines.outcome,
-        cut_lines.is_failed,
-        cut_lines.path,
-        cut_lines.correlation_id,
-        cut_lines.process_id,
-        cut_lines.connection_id,
-        cut_lines.flags,
-        cut_lines.details,
-        cut_lines.upstream_name,
-        cut_lines.upstream_addresses,
-        cut_lines.upstream_statuses,
-        cut_lines.upstream_connect_times_s,
-        cut_lines.upstream_header_times_s,
-        cut_lines.upstream_response_times_s,
-        cut_lines.upstream_response_bytes
+    select cut_lines.*
     from cut_lines
-    union all
-    -- An answer that broke off, of which the access log has no line.
-    select
-        upstream_errors.reference,
-        null as source_id,
-        null as line,
-        'nginx' as proxy,
-        upstream_errors.logged_lo_ns as started_lo_ns,
-        upstream_errors.logged_hi_ns as started_hi_ns,
-        upstream_errors.logged_lo_ns as ended_lo_ns,
-        upstream_errors.logged_hi_ns as ended_hi_ns,
-        null as status,
-        'cut' as outcome,
-        true as is_failed,
-        null as path,
-        null as correlation_id,
-        upstream_errors.process_id,
-        upstream_errors.connection_id,
-        null as flags,
-        null as details,
-        null as upstream_name,
-        upstream_errors.upstream_address as upstream_addresses,
-        null as upstream_statuses,
-        null as upstream_connect_times_s,
-        null as upstream_header_times_s,
-        null as upstream_response_times_s,
-        null as upstream_response_bytes
-    from timeline.upstream_errors
-    where
-        upstream_errors.symptom = 'truncated'
-        and upstream_errors.upstream_ip is not null
-        and not exists (
-            select 1 from staging.proxy_requests
-            where
-                upstream_errors.process_id = proxy_requests.process_id
-                and upstream_errors.connection_id = proxy_requests.connection_id
-                and proxy_requests.started_lo_ns <= upstream_errors.logged_hi_ns
-                and proxy_requests.ended_hi_ns + 20000000 >= upstream_errors.logged_lo_ns
-        )
 )
 
-select lines.*
-from lines
+select
+    noted.reference,
+    noted.source_id,
+    noted.line,
+    noted.proxy,
+    noted.started_lo_ns,
+    noted.started_hi_ns,
+    noted.ended_lo_ns,
+    noted.ended_hi_ns,
+    noted.status,
+    noted.outcome,
+    noted.is_failed,
+    noted.path,
+    noted.correlation_id,
+    noted.process_id,
+    noted.connection_id,
+    noted.flags,
+    noted.details,
+    noted.upstream_name,
+    noted.upstream_addresses,
+    noted.upstream_statuses,
+    noted.upstream_connect_times_s,
+    noted.upstream_header_times_s,
+    noted.upstream_response_times_s,
+    noted.upstream_response_bytes
+from noted
+union all
+-- An answer that broke off, of which the access log has no line.
+select
+    upstream_errors.reference,
+    null as source_id,
+    null as line,
+    'nginx' as proxy,
+    upstream_errors.logged_lo_ns as started_lo_ns,
+    upstream_errors.logged_hi_ns as started_hi_ns,
+    upstream_errors.logged_lo_ns as ended_lo_ns,
+    upstream_errors.logged_hi_ns as ended_hi_ns,
+    null as status,
+    'cut' as outcome,
+    true as is_failed,
+    null as path,
+    null as correlation_id,
+    upstream_errors.process_id,
+    upstream_errors.connection_id,
+    null as flags,
+    null as details,
+    null as upstream_name,
+    upstream_errors.upstream_address as upstream_addresses,
+    null as upstream_statuses,
+    null as upstream_connect_times_s,
+    null as upstream_header_times_s,
+    null as upstream_response_times_s,
+    null as upstream_response_bytes
+from timeline.upstream_errors
+where
+    upstream_errors.symptom = 'truncated'
+    and upstream_errors.upstream_ip is not null
+    and not exists (
+        select 1 from staging.proxy_requests
+        where
+            upstream_errors.process_id = proxy_requests.process_id
+            and upstream_errors.connection_id = proxy_requests.connection_id
+            and proxy_requests.started_lo_ns <= upstream_errors.logged_hi_ns
+            and proxy_requests.ended_hi_ns + 20000000 >= upstream_errors.logged_lo_ns
+    )
