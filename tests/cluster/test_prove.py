@@ -93,6 +93,20 @@ def test_requests_that_sigkill_cuts_get_a_grace_period_and_no_prestop(lab: Lab, 
 
 
 @pytest.mark.long
+def test_connections_bound_to_a_pod_get_no_longer_prestop_and_the_reason_is_said(lab: Lab, tmp_path: Path) -> None:
+    """Clients keep theirs through the Service, and the application breaks them off when its preStop is over."""
+    lab.deploy(has_readiness=True, prestop_s=6, retries=False)
+    load = (
+        "fortio", "load", "-c", "20", "-qps", "100", "-t", "60s", "-allow-initial-errors", "-timeout", "5s",
+        f"{SERVICE}?delay=150ms",
+    )
+    found = prove(lab, tmp_path / "proof", *SMALL, "--", *load, code=1)
+    assert (found["outcome"], found["rows"]) == ("not_proven", [])
+    assert "l4_pinned_connection" in found["baseline"][0]["causes"]
+    assert any("close_connections: a connection that is open stays" in each for each in found["reasons"])
+
+
+@pytest.mark.long
 def test_an_application_that_fails_by_itself_is_not_patched_and_the_reason_is_said(lab: Lab, tmp_path: Path) -> None:
     lab.deploy(environment={"FAIL_CODE": "500", "FAIL_EVERY": "100", "ON_TERM": "drain"}, has_readiness=True,
                prestop_s=8, retries=False)

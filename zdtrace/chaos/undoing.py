@@ -9,7 +9,6 @@ from pathlib import Path
 
 from zdtrace.chaos.actions import ACTIONS
 from zdtrace.chaos.cluster import Cluster, Ref, Restored
-from zdtrace.chaos.guards import Refused
 from zdtrace.chaos.journal import (
     ActionJournal,
     Header,
@@ -81,8 +80,8 @@ def undo(
 def undo_left(folder: Path, target: Ref, api: Api, say: Say) -> bool:
     """Undo runs of a folder that were killed before they could, on this workload of this cluster; was there any?
 
-    Else the next run would take what they left for what was there. Raises Refused where somebody has changed it since,
-    or experiments with it; ClusterError when the cluster does not answer.
+    Else the next run would take what they left for what was there. What somebody has changed since is theirs and
+    stays. Raises Refused where somebody experiments with it, ClusterError when the cluster does not answer.
     """
     found = [path for path in journals(folder) if not is_running(path) and _is_left(path, target, api.server)]
     for path in found:
@@ -91,11 +90,9 @@ def undo_left(folder: Path, target: Ref, api: Api, say: Say) -> bool:
             path, Cluster(api), say, patience_s=_LEFT_PATIENCE_S,
             hold=lambda header: inherited(api, header.target, header.lease),
         )
-        if not all(each.is_good for each in done):
-            raise Refused([
-                f"a run before this one is not undone, and somebody has changed the workload since: zdtrace chaos undo "
-                f"{path} --force"
-            ])
+        for each in done:
+            if not each.is_good:
+                say(f"{each.ref.words} was changed by somebody else since, and is left so: {'; '.join(each.details)}")
     return bool(found)
 
 
