@@ -184,6 +184,10 @@ def labels(**more: Any) -> alt.Axis:
     return alt.Axis(minExtent=LABELS, maxExtent=LABELS, labelLimit=LABELS - 8, **more)
 
 
+IN_LINES = "split(datum.label, regexp('[,\\uff0c] *'))"
+"""A title in lines, one a part: whole it is longer than the room left of a plot."""
+
+
 def tooltips(**fields: str) -> list[alt.Tooltip]:
     """Return what is shown on hover, by field and its words: `tooltips(title="chart.cause")`; numbers end in `__q`."""
     import altair as alt

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from zdtrace.analysis.words import UNATTRIBUTED
 from zdtrace.charts.base import (
+    IN_LINES,
     IN_PERIOD,
     WIDTH,
     Filling,
@@ -62,7 +63,7 @@ def draw() -> alt.TopLevelMixin:
 
     colors, _ = cause_scales()
     y = alt.Y("title:N", sort=place("causes"), scale=alt.Scale(domain=place("causes")),
-              axis=labels(title=None, ticks=False, domain=False))
+              axis=labels(title=None, ticks=False, domain=False, labelExpr=IN_LINES, labelLineHeight=12))
     x = alt.X("sum(within):Q", title=word("chart.failed"), axis=alt.Axis(tickMinStep=1, format="d"), stack="zero",
               scale=alt.Scale(domain=place("span")))
     base = chart("counts").transform_calculate(within=f"({IN_PERIOD}) ? datum.failed_count : 0")

@@ -9,6 +9,7 @@ from zdtrace.charts.base import (
     BLUE,
     GRAY,
     GREEN,
+    IN_LINES,
     IN_PERIOD,
     PURPLE,
     RED,
@@ -37,7 +38,7 @@ _STEPS = {"withdrawn": BLUE, "applied": PURPLE, "routed": GREEN, "signalled": RE
 _SHAPES = {
     "withdrawn": "square", "applied": "diamond", "routed": "circle", "signalled": "triangle-down", "exited": "cross",
 }
-_ROW = 26
+_ROW = 28
 
 
 def fill(tables: Tables, words: Words) -> Filling | None:
@@ -72,8 +73,8 @@ def draw() -> alt.TopLevelMixin:
     import altair as alt
 
     y = alt.Y("row:N", sort=place("order"), scale=alt.Scale(domain=place("order")),
-              axis=labels(title=None, grid=True, ticks=False, domain=False))
-    x = alt.X("lo_s:Q", title=word("chart.since_deletion"),
+              axis=labels(title=None, grid=True, ticks=False, domain=False, labelExpr=IN_LINES, labelLineHeight=12))
+    x = alt.X("lo_s:Q", title=word("chart.since_deletion"), axis=alt.Axis(labelOverlap="parity", labelSeparation=10),
               scale=alt.Scale(domain=place("span"), nice=False, zero=False, padding=14))
     area = chart("overlap").mark_rect(color=RED, opacity=0.12).encode(
         x=x, x2="hi_s:Q", tooltip=tooltips(what="chart.what", lo_s__q="chart.from", hi_s__q="chart.until")

@@ -7,6 +7,7 @@ from typing import Any
 
 from zdtrace.analysis.diagnosis import Rows
 from zdtrace.analysis.recommendation import Answer, Recommendation
+from zdtrace.analysis.remedies import Remedy
 from zdtrace.analysis.words import counted
 from zdtrace.reporting.language import Language
 from zdtrace.reporting.patch import Form, written
@@ -35,9 +36,7 @@ def context(found: Recommendation | None, words: Language) -> dict[str, Any] | N
         ],
         "remedies": [
             {
-                "avoids": counted(each.avoids_certain) if each.avoids_certain == each.avoids_possible
-                else f"{counted(each.avoids_certain)} … {counted(each.avoids_possible)}",
-                "name": each.remedy, "how": words.said(each.why),
+                "avoids": avoids(each), "name": each.remedy, "how": words.said(each.why),
             }
             for each in found.remedies
         ],
@@ -45,6 +44,13 @@ def context(found: Recommendation | None, words: Language) -> dict[str, Any] | N
         "patch": written(found.change, Form.PATCH, as_json=False)
         if found.change is not None and not found.change.is_empty else None,
     }
+
+
+def avoids(remedy: Remedy) -> str:
+    """Return how many of the failed requests it would have avoided, from surely to possibly."""
+    if remedy.avoids_certain == remedy.avoids_possible:
+        return counted(remedy.avoids_certain)
+    return f"{counted(remedy.avoids_certain)} … {counted(remedy.avoids_possible)}"
 
 
 def _lists(found: Recommendation, words: Language) -> Iterator[tuple[str, list[str]]]:

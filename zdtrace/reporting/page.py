@@ -8,7 +8,8 @@ from typing import Any
 from zdtrace.analysis.catalog import library
 from zdtrace.analysis.diagnosis import Cause
 from zdtrace.analysis.findings import Findings
-from zdtrace.analysis.recommendation import Answer
+from zdtrace.analysis.recommendation import Answer, Recommendation
+from zdtrace.analysis.remedies import OTHER, PRESTOP
 from zdtrace.analysis.story import Story
 from zdtrace.analysis.words import UNATTRIBUTED, counted
 from zdtrace.recording.tables import SCHEMA_VERSION
@@ -18,6 +19,7 @@ from zdtrace.reporting.story import instant
 
 _STEPS = ("withdrawn", "applied", "routed", "signalled", "exited", "gone")
 _SURE = ("A", "B")
+_CHANGES = 4
 _QUERIES = (
     "findings.totals", "findings.verdicts", "findings.cause_totals", "findings.outages", "findings.impact",
     "findings.latencies", "findings.chart_rates", "findings.chart_failures", "findings.chart_lanes",
@@ -103,20 +105,29 @@ def _places(findings: Findings, words: Language) -> list[str]:
 
 
 def _changes(findings: Findings, words: Language) -> list[str]:
-    causes = [cause for cause in findings.diagnosis.causes if cause.failed]
-    numbers = _numbers(findings, words)
-    found = list(dict.fromkeys(words.remedy(cause.name, cause.remedy) for cause in causes))
-    more = [words("verdict.and_more", count=len(found) - 3)] if len(found) > 3 else []
-    return [*numbers, *found[:3], *more] or [words("verdict.nothing_to_change")]
+    recommended = findings.recommendation
+    is_known = recommended is not None and recommended.verdict is not Answer.INCONCLUSIVE
+    numbers = list(_with_numbers(recommended, words)) if recommended is not None and is_known else []
+    answered = " ".join(each.why for each in recommended.remedies) if recommended is not None and numbers else ""
+    found = dict.fromkeys(
+        words.remedy(cause.name, cause.remedy) for cause in findings.diagnosis.causes
+        if cause.failed and cause.name not in answered
+    )
+    every = [*numbers, *found]
+    more = [words("verdict.and_more", count=len(every) - _CHANGES)] if len(every) > _CHANGES else []
+    return [*every[:_CHANGES], *more] or [words("verdict.nothing_to_change")]
 
 
-def _numbers(findings: Findings, words: Language) -> list[str]:
-    """Return the numbers to set, where they can be had."""
-    found = findings.recommendation
-    if found is None or found.verdict is not Answer.RECOMMENDED or found.prestop_s is None:
-        return []
-    least = words("verdict.at_least") if found.is_at_least else ""
-    return [words("verdict.numbers", prestop=f"{least}{found.prestop_s}", grace=found.grace_period_s or "-")]
+def _with_numbers(found: Recommendation, words: Language) -> Iterator[str]:
+    """Yield each remedy with the number to set and what it avoids, the one that avoids most first."""
+    for each in found.remedies:
+        if each.remedy == OTHER:
+            continue
+        what = words.said(each.why.partition(" (against ")[0])
+        if each.remedy == PRESTOP and found.prestop_s is not None:
+            least = words("verdict.at_least") if found.is_at_least else ""
+            what = words("verdict.numbers", prestop=f"{least}{found.prestop_s}", grace=found.grace_period_s or "-")
+        yield words("verdict.saves", what=what, avoids=advice.avoids(each), failed=counted(found.failed))
 
 
 def _sureness(findings: Findings, words: Language) -> list[str]:
