@@ -65,6 +65,8 @@ class FakeApi:
         self.configz: dict[str, Found] = {}
         self.broken_lists: Counter[str] = Counter()
         self.broken_pages: Counter[str] = Counter()
+        self.too_busy: Counter[str] = Counter()
+        self.refused_at: list[float] = []
         self.logs: dict[str, list[str]] = {}
         self.log_cuts = 0
         self.paths: list[str] = []
@@ -224,6 +226,10 @@ class FakeApi:
                 self._one(request, home, name)
             elif name not in self.served | self.installed:
                 self._status(request, 404, "not found")
+            elif self.too_busy[name] > 0:
+                self.too_busy[name] -= 1
+                self.refused_at.append(time.monotonic())
+                self._json(request, {"kind": "Status", "code": 429, "message": "too many requests"}, 429)
             elif query.get("watch") == "true":
                 self._watch(request, name, query)
             else:
@@ -261,6 +267,8 @@ class FakeApi:
         request.send_response(status)
         request.send_header("Content-Type", "application/json")
         request.send_header("Content-Length", str(len(data)))
+        if status == 429:
+            request.send_header("Retry-After", "1")
         request.end_headers()
         request.wfile.write(data)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 from fake_api import FakeApi, pod, thing
@@ -49,6 +50,43 @@ def test_a_watch_that_ends_goes_on_where_it_was(fake: FakeApi, listen: Listen) -
     gap = heard.gaps()[0]
     assert gap["from_ns"] < gap["until_ns"]
     assert gap["is_healed"], "all that came meanwhile was told"
+
+
+def test_an_api_server_that_is_too_busy_is_asked_again_when_it_says(fake: FakeApi, listen: Listen) -> None:
+    heard = listen()
+    fake.put("pods", pod("a"))
+    heard.until(lambda: heard.names("Pod") == {"a"})
+    with fake.lock:
+        fake.too_busy["pods"] = 3
+        fake.cut("pods")
+        fake.put("pods", pod("b"))
+    heard.until(lambda: heard.names("Pod") == {"a", "b"})
+    waits = [after - before for before, after in pairwise(fake.refused_at)]
+    # `Retry-After: 1`, spread by up to a half.
+    assert len(waits) == 2
+    assert min(waits) > 0.45
+    heard.until(lambda: len(heard.gaps()) == 1)
+    assert heard.gaps()[0]["is_healed"]
+
+
+def test_a_burst_that_takes_long_to_write_has_the_instants_of_its_arrival(fake: FakeApi, listen: Listen) -> None:
+    heard = listen()
+    take = heard.recorder.desk.take
+
+    def take_slowly(*what: Any) -> None:
+        time.sleep(0.02)
+        take(*what)
+
+    heard.recorder.desk.take = take_slowly
+    for number in range(100):
+        fake.put("pods", pod(f"demo-{number}"))
+    put_at_ns = time.time_ns()
+    heard.until(lambda: len(heard.versions()) == 100)
+    assert time.time_ns() - put_at_ns > 1_000_000_000, "it took its time"
+    seen_at_ns = [line["seen_at_ns"] for line in heard.lines() if line.get("type") == "ADDED"]
+    assert max(seen_at_ns) - put_at_ns < 1_000_000_000
+    assert [version for _, _, version in heard.versions()] == list(range(101, 201))
+    assert heard.gaps() == []
 
 
 def test_a_watch_that_only_seems_to_go_on_is_deaf_since_it_broke_off(fake: FakeApi, listen: Listen) -> None:
