@@ -63,8 +63,8 @@ def churned(lab: Lab, folder: Path, pods: int, rate: int, seconds: int, *, is_be
     with pods_of(lab, pods), lab.recording(folder, "-n", NAMESPACE) as recorder:
         with Path(os.devnull).open("w") as nowhere:
             # Without the list: what it prints of that would keep it from its watch, which the API server then ends.
-            words = ("kubectl", "get", "pods", "-n", NAMESPACE, "--watch-only", "-o", "json")
-            kubectl = lab.start(*words, stdout=nowhere)
+            asked = ("kubectl", "get", "pods", "-n", NAMESPACE, "--watch-only", "-o", "json")
+            kubectl = lab.start(*asked, stdout=nowhere)
         try:
             _until_idle(recorder.pid)
             _until_idle(kubectl.pid)
