@@ -39,7 +39,8 @@ def main() -> None:
     print(f"{found.pods:,} pods, {found.changes:,} changes in {found.seconds:.1f} s: {found.rate:,.0f} a second")
     print(f"missed: {found.missed}; gaps: {found.gaps}; ended {found.behind_s * 1000:.0f} ms after the last answer")
     print(f"processor time: zdtrace {found.recorder_cpu_s:.1f} s, kubectl {found.kubectl_cpu_s:.1f} s", end="")
-    print(f": {found.cpu_ratio:.2f} times (at most 2)" if found.is_compared else ", which gave up on the way")
+    gave_up = f", which gave up after {found.kubectl_changes:,}"
+    print(f": {found.cpu_ratio:.2f} times (at most 2)" if found.is_compared else gave_up)
     print(f"memory of zdtrace at most {found.listening_mib:.0f} MiB while it listened (at most 300)", end="")
     print(f", {found.peak_mib:.0f} MiB while it closed, which took {found.closing_s:.1f} s")
 

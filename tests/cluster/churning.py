@@ -35,8 +35,13 @@ class Churn:
     peak_mib: float
     """With the closing of the recording."""
     listening_mib: float
-    is_compared: bool
-    """Whether kubectl listened to the end: it gives up when the API server ends its watch."""
+    kubectl_changes: int
+    """What kubectl printed: it gives up when the API server ends its watch."""
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether kubectl printed all: one that gave up has parsed more than it printed."""
+        return self.kubectl_changes >= self.changes
 
     @property
     def cpu_ratio(self) -> float:
@@ -61,10 +66,11 @@ def churned(lab: Lab, folder: Path, pods: int, rate: int, seconds: int, *, is_be
     `is_behind` writes the changes into etcd, so that the API server has only to tell of them.
     """
     with pods_of(lab, pods), lab.recording(folder, "-n", NAMESPACE) as recorder:
-        with Path(os.devnull).open("w") as nowhere:
+        printed = folder.with_name("kubectl.json")
+        with printed.open("w") as file:
             # Without the list: what it prints of that would keep it from its watch, which the API server then ends.
             asked = ("kubectl", "get", "pods", "-n", NAMESPACE, "--watch-only", "-o", "json")
-            kubectl = lab.start(*asked, stdout=nowhere)
+            kubectl = lab.start(*asked, stdout=file)
         try:
             _until_idle(recorder.pid)
             _until_idle(kubectl.pid)
@@ -76,10 +82,12 @@ def churned(lab: Lab, folder: Path, pods: int, rate: int, seconds: int, *, is_be
             _until_idle(recorder.pid)
             _until_idle(kubectl.pid)
             after = cpu_s(recorder.pid), cpu_s(kubectl.pid)
-            is_compared = kubectl.poll() is None
             listening_kib = _peak_kib(recorder.pid)
         finally:
             end(kubectl)
+        with printed.open() as lines:
+            kubectl_changes = sum(line.startswith('    "kind": "Pod"') for line in lines)
+        printed.unlink()
         stopped = time.monotonic()
         recorder.terminate()
         peak_kib = 0
@@ -94,7 +102,7 @@ def churned(lab: Lab, folder: Path, pods: int, rate: int, seconds: int, *, is_be
         pods=pods, changes=said["answered"], rate=said["answered"] / said["seconds"], seconds=said["seconds"],
         missed=said["answered"] - len(heard), gaps=len(gaps), behind_s=(max(heard) - ended_at_ns) / 1e9,
         recorder_cpu_s=after[0] - before[0], kubectl_cpu_s=after[1] - before[1], closing_s=closing_s,
-        peak_mib=peak_kib / 1024, listening_mib=listening_kib / 1024, is_compared=is_compared,
+        peak_mib=peak_kib / 1024, listening_mib=listening_kib / 1024, kubectl_changes=kubectl_changes,
     )
 
 
