@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from zdtrace.importers.masking import is_plain
 from zdtrace.importers.sql import MACROS
 
 C = "CANARYx7"
@@ -183,3 +184,48 @@ def test_nothing_behind_a_urls_path_stays(db: duckdb.DuckDBPyConnection, before:
     secret = "Zx9Q" * 10
     assert secret not in called(db, "masked_url", f"/{before}{sign}{secret}{after}")
     assert secret not in called(db, "masked_url", f"/{before}{sign}k={secret}{after}")
+
+
+COLUMNS = {"address": "masked", "id": "masked_id", "upstream": "masked", "path": "masked_url", "host": "masked_url"}
+
+
+def plain(db: duckdb.DuckDBPyConnection, **values: str | None) -> bool:
+    row = ", ".join(f"${name}::varchar as {name}" for name in COLUMNS)
+    given_values = {**dict.fromkeys(COLUMNS), **values}
+    return db.execute(f"select {is_plain(COLUMNS)} from (select {row})", given_values).fetchone() == (True,)
+
+
+def test_a_row_of_addresses_ids_and_simple_paths_is_plain_at_one_look(db: duckdb.DuckDBPyConnection) -> None:
+    row = {"address": "198.18.0.1:59732", "id": "ce17b16ac19075f2", "upstream": "10.0.0.1:80, fd00::2", "path": "/a/17"}
+    assert plain(db, **row)
+    assert plain(db)
+    for name, secret in (
+        ("address", "u:p@10.0.0.1"), ("address", "|"), ("id", "a b"), ("id", C), ("upstream", "x=1"),
+        ("path", "/a?b=c"), ("path", f"/{C}"), ("host", "a|b"),
+    ):
+        assert not plain(db, **{**row, name: secret})
+
+
+ODD = st.text(st.sampled_from([*"0123456789abcdef.:, -|/xyz@=?J_"]), max_size=30)
+
+
+@settings(max_examples=500)
+@given(values=st.fixed_dictionaries(dict.fromkeys(COLUMNS, ODD)))
+def test_of_a_row_that_is_plain_no_macro_changes_anything(
+    db: duckdb.DuckDBPyConnection, values: dict[str, str]
+) -> None:
+    if plain(db, **values):
+        assert {name: called(db, macro, values[name]) for name, macro in COLUMNS.items()} == values
+
+
+@pytest.mark.parametrize(("macro", "signs"), [
+    ("masked", "0123456789abcdef.:, -"), ("masked_id", "0123456789abcdef.:-"),
+    ("masked_url", "abcdefghijklmnopqrstuvwxyz0123456789/"),
+])
+@settings(max_examples=300)
+@given(data=st.data())
+def test_nothing_of_plain_signs_looks_like_a_secret(
+    db: duckdb.DuckDBPyConnection, macro: str, signs: str, data: st.DataObject
+) -> None:
+    text = data.draw(st.text(st.sampled_from(signs), max_size=60))
+    assert called(db, macro, text) == text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from zdtrace.importers.base import JsonLines, Reading, Rows
+from zdtrace.importers.masking import is_plain
 from zdtrace.importers.sql import identifier, literal
 from zdtrace.recording.tables import BY_NAME, Table
 
@@ -30,15 +31,18 @@ def kept(reading: Reading, rows: Rows, source_id: int, raw: str, line: str) -> s
     table = BY_NAME[rows.table]
     if reading.beside:
         raw += " left join beside on beside.line = raw.line"
+    free = {identifier(name): FREE_TEXT[name] for name in _varying(table, rows) if name in FREE_TEXT}
     # What is not this table's is another's, or nobody's: `judged` tells which.
     return f"""
         select {_columns(table, rows, source_id)} from (
-            select {_told(table, rows, line)}, case
-                when {reading.skip} then 'skipped'
-                when ({reading.reject}) is not null then 'rejected'
-                when {rows.when} then null
-                else 'not of this table'
-            end as not_kept from {raw}
+            select *, {is_plain(free)} as is_plain from (
+                select {_told(table, rows, line)}, case
+                    when {reading.skip} then 'skipped'
+                    when ({reading.reject}) is not null then 'rejected'
+                    when {rows.when} then null
+                    else 'not of this table'
+                end as not_kept from {raw}
+            )
         )
         where not_kept is null and {_is_possible(rows)}
     """
@@ -63,28 +67,34 @@ def _unreadable(reading: Reading) -> str:
     return "not a JSON object" if isinstance(reading.raw, JsonLines) else "not a line of this format"
 
 
+def _varying(table: Table, rows: Rows) -> list[str]:
+    """Return the columns that differ from row to row."""
+    names = [column.name for column in table.columns[2:]]
+    return [name for name in names if not _CONSTANT.fullmatch(rows.columns.get(name, "null"))]
+
+
 def _told(table: Table, rows: Rows, line: str) -> str:
     """Return SQL for the columns that differ from row to row."""
-    parts = [f"{line} as line"]
-    for column in table.columns[2:]:
-        expression = rows.columns.get(column.name, "null")
-        if _CONSTANT.fullmatch(expression):
-            continue
-        if column.name in FREE_TEXT:
-            expression = f"{FREE_TEXT[column.name]}({expression})"
-        parts.append(f"try_cast(try({expression}) as {column.type}) as {identifier(column.name)}")
-    return ", ".join(parts)
+    types = {column.name: column.type for column in table.columns}
+    return ", ".join([f"{line} as line", *(
+        f"try_cast(try({rows.columns[name]}) as {types[name]}) as {identifier(name)}" for name in _varying(table, rows)
+    )])
 
 
 def _columns(table: Table, rows: Rows, source_id: int) -> str:
-    """Return SQL for all columns over those told; what is the same in each row is added here."""
+    """Return SQL for all columns over those told: texts masked, and what is the same in each row added."""
+    varying = _varying(table, rows)
     parts = [f"{source_id}::integer as source_id", "line"]
     for column in table.columns[2:]:
-        expression = rows.columns.get(column.name, "null")
+        expression, name = rows.columns.get(column.name, "null"), identifier(column.name)
         if expression == "null":
             continue
-        value = f"{expression}::{column.type}" if _CONSTANT.fullmatch(expression) else identifier(column.name)
-        parts.append(f"{value} as {identifier(column.name)}")
+        if column.name not in varying:
+            value = f"{expression}::{column.type}"
+        else:
+            macro = FREE_TEXT.get(column.name)
+            value = f"if(is_plain, {name}, {macro}({name}))" if macro else name
+        parts.append(f"{value} as {name}")
     return ", ".join(parts)
 
 
