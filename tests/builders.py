@@ -179,6 +179,7 @@ class Incident:
     requests: list[Request] = field(default_factory=list)
     events: list[tuple[float, Row]] = field(default_factory=list)
     writes: list[tuple[float, Row]] = field(default_factory=list)
+    deaf: list[tuple[float, float]] = field(default_factory=list)
     objects: list[Told] = field(default_factory=list)
 
     def told(self, *objects: Told) -> Self:
@@ -213,6 +214,11 @@ class Incident:
         self.requests.append(
             Request(at, ms, tries, status, error, message, correlation_id, pod, is_truncated, thread)
         )
+        return self
+
+    def gap(self, start: float, stop: float) -> Self:
+        """Let the watch of pods hear nothing for a while."""
+        self.deaf.append((start, stop))
         return self
 
     def proxied(self, start: float, stop: float, every: float, *tries: Try, **known: Any) -> Self:
@@ -290,7 +296,14 @@ class Incident:
                 self._access_row(number, each, clocks) for number, each in requests if each.tries
             ]},
             "errors": {"proxy_events": words + told},
-            "cluster": {"objects": object_rows(self.pods, clocks, self._versions(clocks)), "clock_samples": bounds},
+            "cluster": {
+                "objects": object_rows(self.pods, clocks, self._versions(clocks)), "clock_samples": bounds,
+                "gaps": [
+                    {"from_ns": clocks.ns(start, "recorder"), "until_ns": clocks.ns(stop, "recorder"),
+                     "subject": "pods", "reason": "connection lost", "is_healed": None}
+                    for start, stop in self.deaf
+                ],
+            },
             "audit": {"api_requests": [
                 {"received_at_ns": clocks.ns(at, "apiserver"), "stage": "ResponseComplete", **row}
                 for at, row in self.writes

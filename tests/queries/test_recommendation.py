@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+from collections.abc import Callable
+
 import pytest
 from builders import Incident, answered, cut, refused
 
@@ -74,6 +77,18 @@ def test_a_single_pod_is_no_rollout() -> None:
     assert (found.verdict, found.prestop_s, found.grace_period_s) == (Answer.INCONCLUSIVE, None, None)
     assert found.reasons == ("a single pod was seen to end",)
     assert "whole rollout" in found.wanted[0]
+
+
+def test_a_gap_in_the_watch_while_pods_ended_leaves_it_open(
+    zdtrace: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    found = judged(lossy().gap(9_500, 13_000))
+    assert (found.verdict, found.prestop_s) == (Answer.INCONCLUSIVE, None)
+    assert "the watch had a gap while the pods ended" in found.reasons
+    assert "a watch that holds" in found.wanted[0]
+    assert judged(lossy().gap(30_000, 31_000)).verdict is Answer.RECOMMENDED
+    with lossy().gap(9_500, 13_000).recorded() as folder:
+        assert zdtrace("recommend", folder).returncode == 3
 
 
 def test_load_that_ends_before_sigterm_shows_nothing() -> None:
