@@ -59,6 +59,7 @@ def _cause(query: Query) -> str:
 - What to do: {fields["Remedy"]}
 - Does a preStop hook help? {fields["Prestop helps"]}
 - It is not this when {fields["Not when"]}
+- What tells it: {fields["Told by"]}
 - See: <{fields["See"]}>
 """
 

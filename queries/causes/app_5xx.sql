@@ -7,6 +7,7 @@
 -- Fixed by: fix_application
 -- Prestop helps: no
 -- Not when: only pods of the new version err
+-- Told by: the proxy's log with the upstream's own status and time to its header, or a header that names the pod
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.app_errors
 -- Needs: timeline.app_errors

@@ -7,6 +7,7 @@
 -- Fixed by: rollback
 -- Prestop helps: no
 -- Not when: older pods err as well: then the cause lies elsewhere (a dependency, the data)
+-- Told by: a header that names the pod that answered, or the proxy's log with its address
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.app_errors
 -- Needs: timeline.app_errors

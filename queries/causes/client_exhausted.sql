@@ -8,6 +8,7 @@
 -- Where: client
 -- Prestop helps: no
 -- Not when: the proxy has a line of the request
+-- Told by: the client's own error text
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempts
 -- Needs: timeline.attempts

@@ -8,6 +8,7 @@
 -- Fixed by: faster_answers
 -- Prestop helps: no
 -- Not when: the pod was ending or gone, or its node was: then nobody was working on it; or all pods were that slow
+-- Told by: the proxy's line with status 499 and the time that the pod had been connected
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempts, timeline.attempt_pods, timeline.busy_waits
 -- Needs: timeline.attempts

@@ -7,6 +7,7 @@
 -- Fixed by: fix_application
 -- Prestop helps: no
 -- Not when: the pod was being deleted, or the container was ended for want of memory or by its liveness probe
+-- Told by: the proxy's line with the pod's address, and the pod's exit that nobody asked for
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.exit_failures
 -- Needs: timeline.exit_failures

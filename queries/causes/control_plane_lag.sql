@@ -8,6 +8,7 @@
 -- Where: routing
 -- Prestop helps: yes, if it is longer than the lag
 -- Not when: the endpoint was withdrawn soon after the deletion: then the path was late, not the control plane
+-- Told by: the watch of EndpointSlices from before the deletion until the endpoint was withdrawn
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempt_pods
 -- Needs: timeline.attempt_pods

@@ -8,6 +8,7 @@
 -- Where: connection
 -- Prestop helps: no
 -- Not when: a connection had come about: then the name was known
+-- Told by: the client's or the proxy's words: `no such host`, `could not be resolved`
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempts
 -- Needs: timeline.attempts

@@ -7,6 +7,7 @@
 -- Fixed by: prestop
 -- Prestop helps: yes
 -- Not when: no pod was ending near the start of the try: stale connection tracking or a network fault look the same
+-- Told by: the proxy's error log with `timed out` or `No route to host` while connecting, and the pod's address
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempt_pods
 -- Needs: timeline.attempt_pods

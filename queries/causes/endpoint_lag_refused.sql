@@ -8,6 +8,7 @@
 -- Prestop helps: yes
 -- Not when: the pod crashed (then nobody deleted it), it never listened (then it is new), preStop was still
 --               running or failed, or its endpoint was withdrawn late or long ago (then that is the cause)
+-- Told by: the proxy's error log, or the client's error text, with `Connection refused`, and the pod's address
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempt_pods
 -- Needs: timeline.attempt_pods

@@ -7,6 +7,7 @@
 -- Fixed by: grace_period
 -- Prestop helps: no: it takes from the grace period
 -- Not when: the container ended before its grace period was over, or for want of memory
+-- Told by: the proxy's line with the pod's address, and an exit with 137 when the grace period was over
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempt_pods
 -- Needs: timeline.attempt_pods

@@ -8,6 +8,7 @@
 -- Prestop helps: partly: only if it outlasts the last routed request and its answer
 -- Not when: the grace period ran out (then SIGKILL cut it), preStop failed or stopped the application itself, or the
 --               connection broke before the deletion (keep-alive race, crash)
+-- Told by: the proxy's error log with `reset by peer` or `prematurely closed`, and the pod's address
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempt_pods, timeline.steady_truncations
 -- Needs: timeline.attempt_pods

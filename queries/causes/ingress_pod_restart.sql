@@ -8,6 +8,7 @@
 -- Where: routing
 -- Prestop helps: no: not the application's; one of the ingress controller itself does
 -- Not when: the proxy logged the request (then it was up), or the client did not go through a proxy
+-- Told by: the ingress' own pods in the watch, and a gap in its access log
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempts, timeline.pod_lifecycles, timeline.pod_triggers, timeline.container_exits,
 --               timeline.pod_services, timeline.request_services

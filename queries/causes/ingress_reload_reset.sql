@@ -7,6 +7,7 @@
 -- Fixed by: reload_less
 -- Prestop helps: no
 -- Not when: the proxy's log has a line that names an upstream error: then the pod is the cause
+-- Told by: the proxy's own log of reloads and of workers that exit, and its access log without an upstream error
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempts, timeline.config_changes, staging.proxy_events, staging.proxy_spans
 -- Needs: timeline.attempts, timeline.config_changes, staging.proxy_spans

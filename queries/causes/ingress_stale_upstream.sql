@@ -9,6 +9,7 @@
 -- Prestop helps: partly: only if the proxy learns of it at all
 -- Not when: the endpoint was withdrawn shortly before (then it is ordinary lag), or clients are bound to their
 --               pod by a cookie or address
+-- Told by: the proxy's line with the pod's address, and the watch that shows its endpoint withdrawn long before
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempt_pods
 -- Needs: timeline.attempt_pods

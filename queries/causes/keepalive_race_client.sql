@@ -9,6 +9,7 @@
 -- Prestop helps: no
 -- Not when: a pod or the proxy was ending or starting anew, the proxy reloaded, or the client had used all its
 --               connections a moment before
+-- Told by: whether the request went over a connection that had been idle: the client's trace of connections
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempts, timeline.attempt_pods, timeline.config_changes, timeline.failures, staging.requests
 -- Needs: timeline.attempts, timeline.failures

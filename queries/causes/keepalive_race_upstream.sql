@@ -8,6 +8,7 @@
 -- Fixed by: keepalive
 -- Prestop helps: no
 -- Not when: the pod was ending or had crashed, the connection was new, or it had been used a moment before
+-- Told by: the proxy's `upstream_connect_time` of 0 (a connection used before), and its error log
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempt_pods, timeline.attempts, timeline.proxy_lines, staging.proxy_requests
 -- Needs: timeline.attempt_pods, timeline.proxy_lines

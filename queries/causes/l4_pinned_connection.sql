@@ -10,6 +10,7 @@
 -- Prestop helps: no: it only delays it
 -- Not when: a proxy chose the pod for each request, or the request began before the path to the pod was taken
 --               away
+-- Told by: whether the client's connection was old: the client's trace, or its local port in both logs
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempt_pods, timeline.steady_truncations
 -- Needs: timeline.attempt_pods

@@ -9,6 +9,7 @@
 -- Where: app
 -- Prestop helps: partly: the hook runs, but the endpoint is not withdrawn because of it
 -- Not when: the container ended by itself, or no event of the kubelet says that a probe of this container failed
+-- Told by: the kubelet's events Unhealthy and Killing of that container
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.exit_failures
 -- Needs: timeline.exit_failures

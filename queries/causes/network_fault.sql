@@ -9,6 +9,7 @@
 -- Fixed by: fix_network
 -- Prestop helps: no: no pod's end is the cause
 -- Not when: the pod or its node was ending, gone or starting: silence is then theirs
+-- Told by: packets on both sides, or the counters of connection tracking and policies on the node
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempts, timeline.attempt_pods, timeline.pod_lifecycles, timeline.busy_waits,
 --               timeline.lost_waits

@@ -7,6 +7,7 @@
 -- Fixed by: replicas
 -- Prestop helps: no
 -- Not when: the slices show ready endpoints all the time: then the proxy had not learnt of them, or had ejected them
+-- Told by: the proxy's line without an address, and the watch of EndpointSlices over that moment
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempts, timeline.empty_services, timeline.switched_attempts, staging.endpoint_versions, timeline.pod_triggers,
 --               timeline.pod_lifecycles, timeline.container_exits

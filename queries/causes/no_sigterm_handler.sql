@@ -8,6 +8,7 @@
 -- Where: shutdown
 -- Prestop helps: no: it takes from the grace period
 -- Not when: the request had begun before SIGTERM: then it was long, and draining may have been at work
+-- Told by: the pod's exit code 137 after its whole grace period, and the proxy's line with its address
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempt_pods
 -- Needs: timeline.attempt_pods

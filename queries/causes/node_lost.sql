@@ -8,6 +8,7 @@
 -- Where: node
 -- Prestop helps: no: nobody runs it
 -- Not when: the node was heard of all the time, or it shut down in order (then pods got SIGTERM)
+-- Told by: the node's Lease and its Ready condition over that moment
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempt_pods, timeline.node_outages
 -- Needs: timeline.attempt_pods, timeline.node_outages

@@ -9,6 +9,7 @@
 -- Where: app
 -- Prestop helps: no: SIGKILL comes without any hook
 -- Not when: the exit reason is not OOMKilled: a 137 at the end of the grace period is the kubelet's SIGKILL
+-- Told by: the container's exit reason OOMKilled, and the proxy's line with the pod's address
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.exit_failures
 -- Needs: timeline.exit_failures

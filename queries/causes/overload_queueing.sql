@@ -10,6 +10,7 @@
 -- Prestop helps: no
 -- Not when: pods refused or were missing: then the queue filled because of that; or other requests were answered as
 --               fast as ever while this one waited
+-- Told by: how long the fastest answers took at that moment, or the proxy's own word for a full queue
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempts, timeline.busy_waits
 -- Needs: timeline.attempts

@@ -8,6 +8,7 @@
 -- Prestop helps: no
 -- Not when: the pod had answered before, a container of it had ended before (then it crashed), it was being deleted, or
 --               its Service serves pods that are not ready (then no probe helps)
+-- Told by: the proxy's line with the new pod's address, and when it answered first
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempt_pods, timeline.attempts, timeline.rollouts, timeline.pod_lifecycles,
 --           staging.proxy_requests

@@ -7,6 +7,7 @@
 -- Fixed by: grace_period
 -- Prestop helps: no: it is too long already
 -- Not when: preStop is shorter than the grace period, or its length is not known
+-- Told by: the hook and the grace period in the pod's spec, and the exit in its status
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempt_pods
 -- Needs: timeline.attempt_pods

@@ -10,6 +10,7 @@
 -- Prestop helps: no: only once it is repaired
 -- Not when: the kubelet reported no FailedPreStopHook for this end of the pod, or the hook had slept as long as
 --               it should before it failed
+-- Told by: the kubelet's event FailedPreStopHook of that pod
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempt_pods
 -- Needs: timeline.attempt_pods

@@ -7,6 +7,7 @@
 -- Where: shutdown
 -- Prestop helps: no: the hook is what breaks it; only a sleep before the stop helps
 -- Not when: the hook only sleeps, or sleeps before it stops anything, or SIGTERM had come
+-- Told by: the hook in the pod's spec, and an error before it can have ended
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempt_pods
 -- Needs: timeline.attempt_pods

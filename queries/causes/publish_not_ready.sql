@@ -9,6 +9,7 @@
 -- Where: routing
 -- Prestop helps: no: the endpoint is never withdrawn
 -- Not when: the pod belongs to another Service too, which withdraws it: nothing says which one the request used
+-- Told by: the Service's `publishNotReadyAddresses`, and the proxy's line with the pod's address
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempt_pods, timeline.pod_services
 -- Needs: timeline.attempt_pods, timeline.pod_services

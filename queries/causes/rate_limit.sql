@@ -7,6 +7,7 @@
 -- Where: capacity
 -- Prestop helps: no
 -- Not when: a 503 comes without the limit's own words or flag: then pods were missing or refused
+-- Told by: the proxy's words `limiting requests`, its flag RL, or a 429
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempts
 -- Needs: timeline.attempts

@@ -8,6 +8,7 @@
 -- Where: app
 -- Prestop helps: no
 -- Not when: the pod was ending, crashed or was restarted: then that cut the answer
+-- Told by: the proxy's error log with `while reading upstream` and the pod's address
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempts, timeline.attempt_pods, timeline.pod_lifecycles,
 --               timeline.config_changes, timeline.steady_truncations, staging.proxy_spans

@@ -9,6 +9,7 @@
 -- Fixed by: ready_first
 -- Prestop helps: no
 -- Not when: nothing that leads to the pods was changed within seconds before
+-- Told by: the watch of Ingresses, routes and Services over that moment
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.switched_attempts
 -- Needs: timeline.switched_attempts

@@ -9,6 +9,7 @@
 -- Where: routing
 -- Prestop helps: partly: it must outlast the sessions
 -- Not when: the Service has no session affinity, or other clients were sent there as well
+-- Told by: the Service's session affinity, and which clients failed
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempt_pods
 -- Needs: timeline.attempt_pods

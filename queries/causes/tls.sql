@@ -7,6 +7,7 @@
 -- Where: connection
 -- Prestop helps: no
 -- Not when: the pod was ending or had crashed at that time: then that broke the handshake
+-- Told by: the client's or the proxy's words of the handshake
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempts, timeline.attempt_pods
 -- Needs: timeline.attempts

@@ -8,6 +8,7 @@
 -- Fixed by: warm_up
 -- Prestop helps: no
 -- Not when: older pods were as slow at that time: then there was too much load, or what they depend on was slow
+-- Told by: the proxy's line with the new pod's address, beside what older pods took meanwhile
 -- Grain: one row per failed attempt that it explains
 -- Reads: timeline.attempt_pods, timeline.pod_lifecycles
 -- Needs: timeline.attempt_pods

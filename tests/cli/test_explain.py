@@ -10,6 +10,11 @@ from pathlib import Path
 import pytest
 from sample_lines import lines_of
 
+from zdtrace.analysis.engine import Engine
+from zdtrace.importers.base import Options
+from zdtrace.importers.batch import import_paths
+from zdtrace.recording.store import open_recording
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 SAMPLE = Path(__file__).parents[2] / "sample_data" / "rollout-ingress"
 REQUEST = "fortio.ndjson.zst:5362"
@@ -93,3 +98,34 @@ def test_what_is_not_explained_says_which_evidence_would_decide(
 def _line(reference: str) -> str:
     source, _, line = reference.rpartition(":")
     return lines_of(SAMPLE / source)[int(line) - 1]
+
+
+SCENARIOS = Path(__file__).parents[1] / "scenarios"
+
+
+@pytest.mark.parametrize(("name", "causes"), [
+    ("endpoint_lag_blackhole", {"endpoint_lag_blackhole", "client_timeout"}),
+    ("pod_not_ready_yet", {"endpoint_lag_refused", "pod_not_ready_yet"}),
+    ("no_endpoints", {"endpoint_lag_refused", "no_endpoints"}),
+])
+def test_without_a_proxys_log_it_says_why_not_the_other_cause_and_what_would_tell_the_two_apart(
+    zdtrace: Run, tmp_path: Path, name: str, causes: set[str]
+) -> None:
+    recording = tmp_path / "client.zdtrace"
+    logs = [path for path in sorted((SCENARIOS / name / "recording").glob("*.zst")) if "nginx" not in path.name]
+    import_paths(logs, recording, options=Options(year=2026, time_zone="UTC"))
+    engine = Engine(open_recording(recording))
+    engine.make("findings.verdicts")
+    doubtful = "select request_id from findings.verdicts where runner_up is not null order by line limit 1"
+    request = engine.rows(doubtful)[0]["request_id"]
+    story = json.loads(zdtrace("explain", recording, request, "-o", "json").stdout)
+    assert {story["cause"]["cause"], story["runner_up"]["cause"]} == causes
+    assert story["runner_up"]["weight"] < story["cause"]["weight"]
+    why_not = f"{story['runner_up']['weight']:.2f} against {story['cause']['weight']:.2f}"
+    assert story["why_not_runner_up"] == f"less likely by what was recorded: {why_not}"
+    shown = " ".join(zdtrace("explain", recording, request).stdout.split())
+    assert f"why not {story['why_not_runner_up']}" in shown
+    wanted = shown.partition("WHAT WOULD DECIDE")[2]
+    assert "access log with upstream addresses" in wanted
+    for each in (story["cause"], story["runner_up"]):
+        assert f"{each['cause']} is told by {each['told_by']}" in wanted

@@ -26,7 +26,7 @@ BELOW = {
 CAUSE_TYPES = dict(zip(EVERY_CAUSE_COLUMNS, (
     "VARCHAR", "INTEGER", "TIMESTAMP WITH TIME ZONE", "VARCHAR", "VARCHAR", "DOUBLE", "VARCHAR", "VARCHAR",
 ), strict=True))
-CAUSE_WORDS = ("Title", "Remedy", "Prestop helps", "Not when", "See")
+CAUSE_WORDS = ("Title", "Remedy", "Prestop helps", "Not when", "Told by", "See")
 UNITS = {
     "BOOLEAN": r"^(is|has)_",
     "DOUBLE": r"(_ms|_s|_ratio)$|^weight$",

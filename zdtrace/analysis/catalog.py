@@ -22,7 +22,7 @@ _COLUMN = re.compile(r"^  (\w+) +([A-Z]\S*(?: [A-Z]\S*)*?) {2,}(\S.*)$")
 _PARAM = re.compile(r"^  (\w+) +([A-Z]+) +(\S+) {2,}(\S.*)$")
 _WORDS = (
     "Kind", "Grain", "Reads", "Needs", "Params", "Columns", "Title", "Clause", "Where", "Remedy", "Fixed by",
-    "Prestop helps", "Not when", "See", "Severity",
+    "Prestop helps", "Not when", "Told by", "See", "Severity",
 )
 EVERY_CAUSE = "causes.every"
 EVERY_CAUSE_COLUMNS = (

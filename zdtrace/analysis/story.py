@@ -46,6 +46,7 @@ class CauseStory:
     weight: float
     remedy: str
     not_when: str | None
+    told_by: str
     columns: tuple[tuple[str, Any, str], ...]
 
 
@@ -60,6 +61,7 @@ class Story:
     verdict: Mapping[str, Any]
     cause: CauseStory | None
     runner_up: CauseStory | None
+    why_not_runner_up: str | None
     evidence_wanted: str | None
 
     def as_json(self) -> dict[str, Any]:
@@ -79,6 +81,7 @@ class Story:
             "verdict": dict(self.verdict),
             "cause": _cause_json(self.cause),
             "runner_up": _cause_json(self.runner_up),
+            "why_not_runner_up": self.why_not_runner_up,
             "evidence_wanted": self.evidence_wanted,
         }
 
@@ -88,7 +91,7 @@ def _cause_json(cause: CauseStory | None) -> dict[str, Any] | None:
         return None
     return {
         "cause": cause.name, "title": cause.title, "summary": cause.summary, "tier": cause.tier,
-        "weight": cause.weight, "remedy": cause.remedy, "not_when": cause.not_when,
+        "weight": cause.weight, "remedy": cause.remedy, "not_when": cause.not_when, "told_by": cause.told_by,
         "columns": {name: value for name, value, _ in cause.columns},
     }
 
@@ -137,10 +140,22 @@ def _told(engine: Engine, verdict: Mapping[str, Any], evidence: Mapping[str, lis
         verdict=verdict,
         cause=cause,
         runner_up=runner_up,
+        why_not_runner_up=_why_not(cause, runner_up),
         evidence_wanted=None if is_sure else words.evidence_wanted(
             tables_of(engine.recording), has_proxy_lines=verdict["matched_by"] == "id"
         ),
     )
+
+
+def _why_not(cause: CauseStory | None, runner_up: CauseStory | None) -> str | None:
+    """Return what spoke against the next likely cause: less certain evidence, else a smaller likelihood."""
+    if cause is None or runner_up is None:
+        return None
+    if runner_up.tier > cause.tier:
+        return f"its evidence is less certain: tier {runner_up.tier} ({words.TIERS[runner_up.tier]}), not {cause.tier}"
+    if runner_up.weight < cause.weight:
+        return f"less likely by what was recorded: {runner_up.weight:.2f} against {cause.weight:.2f}"
+    return "nothing speaks against it: both fit alike, and the first by name was taken"
 
 
 def _row(engine: Engine, query: str, request_id: str, *, leave_out: str = "") -> dict[str, Any]:
@@ -234,6 +249,7 @@ def _cause(
         weight=row["weight"],
         remedy=query.fields["Remedy"],
         not_when=query.fields.get("Not when"),
+        told_by=query.fields["Told by"],
         columns=tuple((column.name, row[column.name], column.doc) for column in own),
     )
 

@@ -21,14 +21,22 @@ def text(story: Story, *, width: int, style: Style) -> str:
         _verdict(story, width, style),
     ]
     if story.runner_up is not None:
-        parts.append(_cause("OR", story.runner_up, width, style))
+        parts.append(_cause("OR", story.runner_up, width, style, why_not=story.why_not_runner_up))
     if story.evidence_wanted:
-        parts.append(_paragraph("WHAT WOULD DECIDE", story.evidence_wanted, width, style))
+        parts.append(_deciding(story, width, style))
     return "\n".join(part for part in parts if part)
 
 
 def _paragraph(heading: str, words: str, width: int, style: Style) -> str:
     return style.bold(heading) + "\n" + "".join(line + "\n" for line in wrapped(words, width))
+
+
+def _deciding(story: Story, width: int, style: Style) -> str:
+    """Return which evidence would tell the two causes apart, and which is missing at all."""
+    general = _paragraph("WHAT WOULD DECIDE", story.evidence_wanted or "", width, style)
+    both = [each for each in (story.cause, story.runner_up) if each is not None and story.runner_up is not None]
+    rows = [[each.name, f"is told by {each.told_by}"] for each in both]
+    return general + grid(_PLAIN, rows, width=width, style=style)
 
 
 def _request(story: Story) -> list[list[str]]:
@@ -98,13 +106,15 @@ def _verdict(story: Story, width: int, style: Style) -> str:
 
 def _cause(
     heading: str, cause: CauseStory, width: int, style: Style, *,
-    tier: str | None = None, share: float | None = None,
+    tier: str | None = None, share: float | None = None, why_not: str | None = None,
 ) -> str:
     rows = [["cause", f"{cause.name}: {cause.title}"], ["what it is", cause.summary]]
     if tier is not None:
         likely = f", {share:.0%} of the likelihood" if share is not None and share < 1 else ""
         rows.append(["how sure", f"tier {tier}: {TIERS[tier]}{likely}"])
     rows += [[name, f"{_value(value)}  {doc}"] for name, value, doc in cause.columns if value is not None]
+    if why_not is not None:
+        rows.append(["why not", why_not])
     if cause.not_when:
         rows.append(["not when", cause.not_when])
     if tier is not None:
