@@ -4,8 +4,8 @@
 --
 -- Kind:     table
 -- Grain:    one row per such attempt
--- Reads:    timeline.attempts, staging.requests, staging.source_clocks
--- Needs:    timeline.attempts
+-- Reads:    timeline.vain_waits, staging.requests, staging.source_clocks
+-- Needs:    timeline.vain_waits
 -- Params:
 --   fewest_resent  BIGINT  3  So many answers that came whole seconds late make it a pattern.
 --   resent_slack_ms  BIGINT  60  They took at most this longer than whole seconds.
@@ -15,41 +15,13 @@
 --   attempt       INTEGER  Number of the try.
 --   resent_count  BIGINT   Good answers near it that came whole seconds late.
 --   between_count BIGINT   Good answers near it that took long, and no whole number of seconds.
-with waits as (
+with stretches as (
     select
-        attempts.request_id,
-        attempts.attempt,
-        attempts.started_lo_ns // 2 + attempts.started_hi_ns // 2 as started_ns
-    from timeline.attempts
-    where attempts.symptom = 'timeout' and attempts.proxy_reference is null
-),
-
--- Attempts that began within seconds of each other.
-parted as (
-    select
-        waits.*,
-        coalesce(waits.started_ns - lag(waits.started_ns) over by_start > 2000000000, true) as is_first
-    from waits
-    window by_start as (order by waits.started_ns, waits.request_id)
-),
-
-numbered as (
-    select
-        parted.*,
-        sum(parted.is_first::integer) over (
-            order by parted.started_ns, parted.request_id
-            rows between unbounded preceding and current row
-        ) as stretch
-    from parted
-),
-
-stretches as (
-    select
-        numbered.stretch,
-        min(numbered.started_ns) - 1000000000 as from_ns,
-        max(numbered.started_ns) + 4000000000 as until_ns
-    from numbered
-    group by numbered.stretch
+        vain_waits.stretch_count,
+        min(vain_waits.started_ns) - 1000000000 as from_ns,
+        max(vain_waits.started_ns) + 4000000000 as until_ns
+    from timeline.vain_waits
+    group by vain_waits.stretch_count
 ),
 
 late_answers as (
@@ -65,27 +37,26 @@ late_answers as (
     where
         not requests.is_failed
         and requests.ended_at_ns - requests.started_at_ns >= 300000000
-        and exists (select 1 from waits)
 ),
 
 counted as (
     select
-        stretches.stretch,
+        stretches.stretch_count,
         count(*) filter (where late_answers.is_resent) as resent_count,
         count(*) filter (where not late_answers.is_resent) as between_count
     from stretches
     inner join late_answers
         on late_answers.started_ns between stretches.from_ns and stretches.until_ns
-    group by stretches.stretch
+    group by stretches.stretch_count
 )
 
 select
-    numbered.request_id,
-    numbered.attempt,
+    vain_waits.request_id,
+    vain_waits.attempt,
     counted.resent_count,
     counted.between_count
-from numbered
-inner join counted on numbered.stretch = counted.stretch
+from timeline.vain_waits
+inner join counted on vain_waits.stretch_count = counted.stretch_count
 where
     counted.resent_count >= getvariable('fewest_resent')
     and counted.between_count * 4 <= counted.resent_count
