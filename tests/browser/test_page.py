@@ -187,7 +187,7 @@ def test_without_javascript_all_is_there(
     assert near(colours(seen.page.locator("#picture-lanes .still").screenshot()), GREEN) > 2_000
     assert seen.page.locator("#failed tbody tr").count() == 40
     assert seen.page.locator("form:visible, button:visible").count() == 0
-    assert "preStop sleep at least as long" in seen.page.inner_text("#verdict")
+    assert "preStop 2 s, terminationGracePeriodSeconds 5: avoids 40 of 40" in seen.page.inner_text("#verdict")
 
 
 @pytest.fixture(scope="module")
