@@ -167,7 +167,8 @@ own_kinds as (
         case
             -- A container that ended cut what it was working on and refused what came then: one cause, two endings.
             when
-                told.is_serving
+                container_exits.pod_uid is not null
+                and told.is_serving
                 and not told.is_answered
                 and told.started_ns
                 <= coalesce(container_exits.restarted_hi_ns, told.started_ns)
