@@ -66,32 +66,35 @@ candidates as (
     group by last_attempts.request_id, every.cause
 ),
 
-ranked as (
+placed as (
     select
-        candidates.request_id,
-        min(struct_pack(
+        candidates.*,
+        struct_pack(
             tier := candidates.best.tier,
             unlikelihood := -candidates.weight,
             cause := candidates.cause
-        )) as first_place,
-        sum(candidates.weight) as weight_of_all,
-        count(*) as cause_count
+        ) as place
     from candidates
-    group by candidates.request_id
+),
+
+ranked as (
+    select
+        placed.request_id,
+        min(placed.place) as first_place,
+        sum(placed.weight) as weight_of_all,
+        count(*) as cause_count
+    from placed
+    group by placed.request_id
 ),
 
 runners_up as (
     select
-        candidates.request_id,
-        min(struct_pack(
-            tier := candidates.best.tier,
-            unlikelihood := -candidates.weight,
-            cause := candidates.cause
-        )) as second_place
-    from candidates
-    inner join ranked on candidates.request_id = ranked.request_id
-    where ranked.cause_count > 1 and candidates.cause <> ranked.first_place.cause
-    group by candidates.request_id
+        placed.request_id,
+        min(placed.place) as second_place
+    from placed
+    inner join ranked on placed.request_id = ranked.request_id
+    where ranked.cause_count > 1 and placed.place <> ranked.first_place
+    group by placed.request_id
 )
 
 select
@@ -101,28 +104,28 @@ select
     failures.started_at_ns,
     failures.ended_at_ns,
     failures.status,
-    coalesce(candidates.cause, 'unattributed') as cause,
-    candidates.best.pod_trigger,
+    coalesce(placed.cause, 'unattributed') as cause,
+    placed.best.pod_trigger,
     case
-        when candidates.cause is null then 'U'
-        when candidates.best.tier = 'C' and ranked.cause_count > 1 then 'D'
-        else candidates.best.tier
+        when placed.cause is null then 'U'
+        when placed.best.tier = 'C' and ranked.cause_count > 1 then 'D'
+        else placed.best.tier
     end as tier,
-    coalesce(candidates.weight / ranked.weight_of_all, 0) as weight,
+    coalesce(placed.weight / ranked.weight_of_all, 0) as weight,
     runners_up.second_place.cause as runner_up,
-    case when candidates.is_one_pod then pod_lifecycles.pod_name end as pod_name,
-    case when candidates.is_one_pod then candidates.best.pod_uid end as pod_uid,
+    case when placed.is_one_pod then pod_lifecycles.pod_name end as pod_name,
+    case when placed.is_one_pod then placed.best.pod_uid end as pod_uid,
     coalesce(last_attempts.attempt, 1) as attempt,
     coalesce(last_attempts.last.attempt_count, 1) as attempt_count,
     last_attempts.last.symptom,
     last_attempts.last.matched_by,
-    candidates.best.evidence_at,
-    candidates.best.evidence_ref,
+    placed.best.evidence_at,
+    placed.best.evidence_ref,
     last_attempts.last.proxy_reference as proxy_ref
 from timeline.failures
 left outer join last_attempts on failures.request_id = last_attempts.request_id
 left outer join ranked on failures.request_id = ranked.request_id
-left outer join candidates
-    on ranked.request_id = candidates.request_id and ranked.first_place.cause = candidates.cause
+left outer join placed
+    on ranked.request_id = placed.request_id and ranked.first_place = placed.place
 left outer join runners_up on failures.request_id = runners_up.request_id
-left outer join timeline.pod_lifecycles on candidates.best.pod_uid = pod_lifecycles.pod_uid
+left outer join timeline.pod_lifecycles on placed.best.pod_uid = pod_lifecycles.pod_uid

@@ -65,9 +65,7 @@ class Engine:
     def make(self, *names: str, comments: bool = False) -> None:
         """Create the named queries and everything they stand on; those that are there are left alone."""
         needed = list(needed_for(*names))
-        missing = [query for query in needed if query.full_name not in self._made]
-        self._make_schemas(missing)
-        make_all(missing, self._made, self)
+        self._make_missing(needed)
         for query in needed if comments else ():
             if query.full_name not in self._commented:
                 self._comment(query)
@@ -79,10 +77,8 @@ class Engine:
         No views are made of them: DuckDB would plan each twice.
         """
         reads = set().union(*map(stands_on, queries))
-        needed = [query for query in needed_for(*names, *reads) if query.full_name not in self._made]
-        self._make_schemas(needed)
         self._answers = {query.full_name: [] for query in queries}
-        make_all([*needed, *queries], self._made, self)
+        self._make_missing([*needed_for(*names, *reads), *queries])
         self._made -= self._answers.keys()
         answers, self._answers = self._answers, {}
         return list(answers.values())
@@ -129,8 +125,7 @@ class Engine:
         files = self.recording.files(table.name)
         if not files:
             self._empty.add(f"recording.{table.name}")
-            empty = ", ".join(f"null::{column.type} as {column.name}" for column in table.columns)
-            return f"select {empty} where false"
+            return _no_rows(table)
         paths = ", ".join(_quoted(exact(path)) for path in files)
         described = self.db.execute(f"describe from read_parquet([{paths}], union_by_name = true)")
         present = {row[0] for row in described.fetchall()}
@@ -156,9 +151,11 @@ class Engine:
         has_clients = any("requests" in source.rows_by_table for source in self.recording.manifest.sources)
         db.execute(f"set variable has_client_requests = {str(has_clients).lower()}")
 
-    def _make_schemas(self, queries: Iterable[Query]) -> None:
-        for schema in {query.schema for query in queries if not query.is_macro}:
+    def _make_missing(self, queries: Iterable[Query]) -> None:
+        missing = [query for query in queries if query.full_name not in self._made]
+        for schema in {query.schema for query in missing if not query.is_macro}:
             self.db.execute(f"create schema if not exists {schema}")
+        make_all(missing, self._made, self)
 
     def takes_time(self, query: Query) -> bool:
         """Tell whether it is a table, or has to be answered, and something is to be found out of it."""
@@ -256,8 +253,8 @@ def _dicts(result: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
 
-def _no_rows(query: Query) -> str:
-    return f"select {', '.join(f'null::{each.type} as {each.name}' for each in query.columns)} where false"
+def _no_rows(of: Query | Table) -> str:
+    return f"select {', '.join(f'null::{each.type} as {each.name}' for each in of.columns)} where false"
 
 
 def _quoted(text: str) -> str:
